@@ -1,0 +1,8 @@
+// SPDX-License-Identifier: Apache-2.0
+//! `acme-agent` 1.1.1.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    acme_agent::run(&acme_agent::release::V1_1_1)
+}
