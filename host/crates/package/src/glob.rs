@@ -1,0 +1,241 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Patterns over paths ([`Glob`]) and over configuration keys ([`KeyGlob`]), as grants are written.
+//!
+//! `*` stands for any characters within one part, `?` for one character, `**` for any number of whole
+//! parts. There is nothing else: no classes, no alternatives, no negation, so that a grant reads the
+//! same to everyone. Matching walks a set of positions, one bit each, so its time is bounded by
+//! pattern × text and no pattern can make it explode.
+
+mod key;
+mod parts;
+
+pub use key::KeyGlob;
+pub use key::KeyGlobSet;
+
+use std::fmt;
+
+use serde::Deserialize;
+use serde::Deserializer;
+use serde::Serialize;
+use serde::Serializer;
+use serde::de::Error as _;
+
+use crate::path::is_control;
+use crate::path::shown;
+use parts::Part;
+
+/// Bytes of one pattern. Stops slow matching.
+pub const MAX_GLOB_BYTES: usize = 1_024;
+
+/// Parts of one pattern: positions are bits of one machine word.
+pub const MAX_GLOB_PARTS: usize = 60;
+
+/// Patterns in one set. Stops slow matching.
+pub const MAX_GLOBS: usize = 256;
+
+/// A pattern is refused.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("pattern `{pattern}` {rule}")]
+pub struct GlobError {
+    /// The pattern, with control characters escaped and shortened.
+    pub pattern: String,
+    /// The rule that it breaks.
+    pub rule: GlobRule,
+}
+
+/// The rules that a pattern can break.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[expect(missing_docs, reason = "each rule's text is its description")]
+pub enum GlobRule {
+    #[error("is empty")]
+    Empty,
+    #[error("is absolute; expected a pattern relative to the install")]
+    Absolute,
+    #[error("has an empty part")]
+    EmptyPart,
+    #[error("has a `.` or `..` part")]
+    DotPart,
+    #[error("has a backslash or a control character")]
+    Character,
+    #[error("has one of `[ ] {{ }}`, which have no meaning here; use `?` for such a character")]
+    Unsupported,
+    #[error("has `**` beside other characters; it must be a whole part")]
+    DoubleStar,
+    #[error("is longer than {MAX_GLOB_BYTES} bytes or has more than {MAX_GLOB_PARTS} parts")]
+    TooLong,
+    #[error("is one of more than {MAX_GLOBS} patterns")]
+    TooMany,
+    #[error("has quotes that are not closed or not whole parts")]
+    Quotes,
+    #[error("has a malformed `name:` before the key")]
+    Name,
+}
+
+impl GlobError {
+    fn new(pattern: &str, rule: GlobRule) -> Self {
+        Self {
+            pattern: shown(pattern),
+            rule,
+        }
+    }
+
+    /// The stable code of this error.
+    pub fn code(&self) -> &'static str {
+        match self.rule {
+            GlobRule::Empty => "glob-empty",
+            GlobRule::Absolute => "glob-absolute",
+            GlobRule::EmptyPart => "glob-empty-part",
+            GlobRule::DotPart => "glob-dot-part",
+            GlobRule::Character => "glob-character",
+            GlobRule::Unsupported => "glob-unsupported",
+            GlobRule::DoubleStar => "glob-double-star",
+            GlobRule::TooLong => "glob-too-long",
+            GlobRule::TooMany => "glob-too-many",
+            GlobRule::Quotes => "glob-quotes",
+            GlobRule::Name => "glob-name",
+        }
+    }
+}
+
+/// A pattern over paths inside an install.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Glob {
+    text: String,
+    parts: Vec<Part>,
+}
+
+impl Glob {
+    /// Reads a pattern.
+    ///
+    /// # Errors
+    ///
+    /// Refuses what breaks one of [`GlobRule`].
+    pub fn parse(text: &str) -> Result<Self, GlobError> {
+        let refuse = |rule| GlobError::new(text, rule);
+        if text.is_empty() {
+            return Err(refuse(GlobRule::Empty));
+        }
+        if text.starts_with('/') {
+            return Err(refuse(GlobRule::Absolute));
+        }
+        if text.len() > MAX_GLOB_BYTES || text.split('/').count() > MAX_GLOB_PARTS {
+            return Err(refuse(GlobRule::TooLong));
+        }
+        if text.chars().any(|c| c == '\\' || is_control(c)) {
+            return Err(refuse(GlobRule::Character));
+        }
+        if text.split('/').any(|part| part == "." || part == "..") {
+            return Err(refuse(GlobRule::DotPart));
+        }
+        let parts = text
+            .split('/')
+            .map(Part::parse)
+            .collect::<Result<_, _>>()
+            .map_err(refuse)?;
+        Ok(Self {
+            text: text.to_owned(),
+            parts,
+        })
+    }
+
+    /// The pattern as it was written.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// Whether the pattern stands for this path; `""` is the root.
+    pub fn matches(&self, path: &str) -> bool {
+        parts::matches(&self.parts, path_parts(path))
+    }
+
+    /// Whether the pattern may stand for something at or below this directory; `""` is the root.
+    pub fn leads_to(&self, directory: &str) -> bool {
+        parts::leads_to(&self.parts, path_parts(directory))
+    }
+}
+
+fn path_parts(path: &str) -> impl Iterator<Item = &str> {
+    path.split('/').filter(|part| !part.is_empty())
+}
+
+impl fmt::Display for Glob {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl Serialize for Glob {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.text)
+    }
+}
+
+impl<'de> Deserialize<'de> for Glob {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Self::parse(&String::deserialize(deserializer)?).map_err(D::Error::custom)
+    }
+}
+
+/// Patterns of which one must match.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct GlobSet(Vec<Glob>);
+
+impl GlobSet {
+    /// A set of patterns that are already read. An empty set matches nothing.
+    pub fn new(globs: Vec<Glob>) -> Self {
+        Self(globs)
+    }
+
+    /// Reads a set of patterns.
+    ///
+    /// # Errors
+    ///
+    /// Refuses a malformed pattern, and more than [`MAX_GLOBS`].
+    pub fn parse(patterns: &[String]) -> Result<Self, GlobError> {
+        if let Some(pattern) = patterns.get(MAX_GLOBS) {
+            return Err(GlobError::new(pattern, GlobRule::TooMany));
+        }
+        patterns
+            .iter()
+            .map(|pattern| Glob::parse(pattern))
+            .collect::<Result<_, _>>()
+            .map(Self)
+    }
+
+    /// Whether one of the patterns stands for this path; `""` is the root.
+    pub fn matches(&self, path: &str) -> bool {
+        self.0.iter().any(|glob| glob.matches(path))
+    }
+
+    /// Whether one of the patterns may stand for something at or below this directory.
+    pub fn leads_to(&self, directory: &str) -> bool {
+        self.0.iter().any(|glob| glob.leads_to(directory))
+    }
+
+    /// Whether there is no pattern.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The patterns, as given.
+    pub fn iter(&self) -> std::slice::Iter<'_, Glob> {
+        self.0.iter()
+    }
+
+    /// The patterns' texts, as given.
+    pub fn patterns(&self) -> Vec<String> {
+        self.0.iter().map(|glob| glob.text.clone()).collect()
+    }
+}
+
+impl<'a> IntoIterator for &'a GlobSet {
+    type Item = &'a Glob;
+    type IntoIter = std::slice::Iter<'a, Glob>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
+    }
+}
+
+#[cfg(test)]
+mod tests;

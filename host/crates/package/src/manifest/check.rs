@@ -1,0 +1,409 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The rules between the parts of a manifest, one function per rule.
+
+use std::collections::BTreeMap;
+use std::collections::HashMap;
+use std::collections::HashSet;
+
+use super::EntryKind;
+use super::Manifest;
+use super::ManifestError;
+use super::Step;
+use super::check_text;
+use super::is_role;
+use super::names;
+use crate::digest::Digest;
+use crate::glob::GlobError;
+use crate::glob::GlobSet;
+use crate::glob::KeyGlobSet;
+use crate::limits::Limits;
+use crate::limits::MAX_BLOB_BYTES;
+use crate::path;
+use crate::path::shown;
+
+/// The last second of the year 9999.
+const MAX_CREATED: u64 = 253_402_300_799;
+
+/// Roles of one entry. Stops slow matching.
+const MAX_ROLES: usize = 32;
+
+/// Checks everything that a manifest says against everything else that it says. [`super::parse`]
+/// does this; call it yourself for a manifest that was built in memory.
+///
+/// # Errors
+///
+/// The first rule that does not hold.
+pub fn check(manifest: &Manifest, limits: &Limits) -> Result<(), ManifestError> {
+    check_header(manifest)?;
+    check_counts(manifest, limits)?;
+    check_paths(manifest)?;
+    check_roles(manifest)?;
+    check_blobs(manifest, limits)?;
+    check_config(manifest)?;
+    check_steps(manifest, limits)?;
+    check_builds(manifest)
+}
+
+fn check_header(manifest: &Manifest) -> Result<(), ManifestError> {
+    names::version(&manifest.version.to_string())?;
+    if manifest.created > MAX_CREATED {
+        return Err(ManifestError::Created {
+            found: manifest.created,
+        });
+    }
+    check_text("summary", &manifest.summary)?;
+    names::requirement("requires.from", &manifest.requires.from)?;
+    names::requirement("requires.host", &manifest.requires.host)?;
+    Ok(())
+}
+
+fn check_counts(manifest: &Manifest, limits: &Limits) -> Result<(), ManifestError> {
+    let counts = [
+        ("entries", manifest.entries.len(), limits.manifest_entries),
+        ("steps", manifest.steps.len(), limits.steps),
+        (
+            "configuration files",
+            manifest.config.len(),
+            limits.config_files,
+        ),
+        ("builds", manifest.builds.len(), limits.steps),
+    ];
+    for (what, found, limit) in counts {
+        if found > limit {
+            return Err(ManifestError::TooMany { what, found, limit });
+        }
+    }
+    Ok(())
+}
+
+/// No path twice, also not under folding; nothing below what is no directory; no link that leads out.
+fn check_paths(manifest: &Manifest) -> Result<(), ManifestError> {
+    for (previous, entry) in manifest.entries.iter().zip(manifest.entries.iter().skip(1)) {
+        if previous.path == entry.path {
+            return Err(ManifestError::DuplicatePath {
+                path: entry.path.to_string(),
+            });
+        }
+        if previous.path > entry.path {
+            return Err(ManifestError::Unsorted {
+                path: entry.path.to_string(),
+                previous: previous.path.to_string(),
+            });
+        }
+    }
+    let mut names = NameTable::default();
+    for entry in &manifest.entries {
+        for directory in entry.path.ancestors() {
+            names.add(directory, true)?;
+        }
+        match &entry.kind {
+            EntryKind::Directory { .. } => names.add(entry.path.as_str(), true)?,
+            EntryKind::File { .. } => names.add(entry.path.as_str(), false)?,
+            EntryKind::Symlink { target } => {
+                path::check_symlink_target(&entry.path, target)?;
+                names.add(entry.path.as_str(), false)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Every name in the tree, by its folded form.
+#[derive(Default)]
+struct NameTable<'a> {
+    directories: HashSet<&'a str>,
+    folded: HashMap<String, (&'a str, bool)>,
+}
+
+impl<'a> NameTable<'a> {
+    fn add(&mut self, name: &'a str, is_directory: bool) -> Result<(), ManifestError> {
+        if is_directory && self.directories.contains(name) {
+            return Ok(());
+        }
+        let (first, was_directory) = *self
+            .folded
+            .entry(path::fold_key(name))
+            .or_insert((name, is_directory));
+        if first != name {
+            return Err(ManifestError::FoldedPath {
+                first: first.to_owned(),
+                second: name.to_owned(),
+            });
+        }
+        if was_directory != is_directory {
+            return Err(ManifestError::FileAndDirectory {
+                path: name.to_owned(),
+            });
+        }
+        if is_directory {
+            self.directories.insert(name);
+        }
+        Ok(())
+    }
+}
+
+fn check_roles(manifest: &Manifest) -> Result<(), ManifestError> {
+    for entry in &manifest.entries {
+        if entry.roles.len() > MAX_ROLES {
+            let found = entry.roles.len();
+            return Err(ManifestError::TooMany {
+                what: "roles of one entry",
+                found,
+                limit: MAX_ROLES,
+            });
+        }
+        for (index, role) in entry.roles.iter().enumerate() {
+            if !is_role(role)
+                || entry
+                    .roles
+                    .iter()
+                    .take(index)
+                    .any(|earlier| earlier == role)
+            {
+                return Err(ManifestError::Role {
+                    owner: entry.path.to_string(),
+                    role: shown(role),
+                });
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Every blob is used, every use is listed with its size, and all sizes are bearable.
+fn check_blobs(manifest: &Manifest, limits: &Limits) -> Result<(), ManifestError> {
+    let blob_limit = limits.blob_bytes.min(MAX_BLOB_BYTES);
+    for (&digest, &bytes) in &manifest.blobs {
+        if bytes > blob_limit {
+            return Err(ManifestError::BlobTooLarge {
+                digest,
+                bytes,
+                limit_bytes: blob_limit,
+            });
+        }
+    }
+    let mut payload = HashSet::new();
+    for entry in &manifest.entries {
+        if let EntryKind::File { digest, bytes, .. } = entry.kind {
+            check_blob_use(&manifest.blobs, entry.path.as_str(), digest, bytes)?;
+            payload.insert(digest);
+        }
+    }
+    let bytes = manifest.payload_bytes();
+    if bytes > limits.total_bytes {
+        return Err(ManifestError::PayloadTooLarge {
+            bytes,
+            limit_bytes: limits.total_bytes,
+        });
+    }
+    let mut components = HashSet::new();
+    for step in &manifest.steps {
+        check_blob_use(
+            &manifest.blobs,
+            step.name.as_str(),
+            step.component,
+            step.bytes,
+        )?;
+        if step.bytes > limits.component_bytes {
+            return Err(ManifestError::BlobTooLarge {
+                digest: step.component,
+                bytes: step.bytes,
+                limit_bytes: limits.component_bytes,
+            });
+        }
+        if payload.contains(&step.component) {
+            return Err(ManifestError::ComponentInPayload {
+                step: step.name.to_string(),
+                digest: step.component,
+            });
+        }
+        components.insert(step.component);
+    }
+    let unused = |digest: &&Digest| !payload.contains(*digest) && !components.contains(*digest);
+    match manifest.blobs.keys().find(unused) {
+        Some(&digest) => Err(ManifestError::UnusedBlob { digest }),
+        None => Ok(()),
+    }
+}
+
+fn check_blob_use(
+    blobs: &BTreeMap<Digest, u64>,
+    owner: &str,
+    digest: Digest,
+    found: u64,
+) -> Result<(), ManifestError> {
+    match blobs.get(&digest) {
+        None => Err(ManifestError::UnlistedBlob {
+            owner: owner.to_owned(),
+            digest,
+        }),
+        Some(&listed) if listed != found => Err(ManifestError::BlobSize {
+            owner: owner.to_owned(),
+            digest,
+            found,
+            listed,
+        }),
+        Some(_) => Ok(()),
+    }
+}
+
+fn check_config(manifest: &Manifest) -> Result<(), ManifestError> {
+    let mut files: HashMap<String, &str> = HashMap::new();
+    for (name, config) in &manifest.config {
+        if !is_role(name) {
+            return Err(ManifestError::Name {
+                field: "configuration name",
+                found: shown(name),
+                expected: "[a-z0-9][a-z0-9_-]{0,63}",
+            });
+        }
+        if let Some(first) = files.insert(config.file.fold_key(), name) {
+            return Err(ManifestError::ConfigFileTwice {
+                first: first.to_owned(),
+                second: name.clone(),
+            });
+        }
+        let owner = format!("configuration `{name}`, `secret`");
+        let secret = KeyGlobSet::parse(&config.secret).map_err(|error| pattern(&owner, error))?;
+        if let Some(named) = secret.iter().find_map(|glob| glob.file()) {
+            return Err(unknown_config(manifest, owner, named));
+        }
+    }
+    Ok(())
+}
+
+fn check_steps(manifest: &Manifest, limits: &Limits) -> Result<(), ManifestError> {
+    let mut seen = HashSet::new();
+    for step in &manifest.steps {
+        if !seen.insert(&step.name) {
+            return Err(ManifestError::DuplicateStep {
+                step: step.name.to_string(),
+            });
+        }
+        check_text("reason", &step.reason)?;
+        if let Some(from) = &step.from {
+            names::requirement("step.from", from)?;
+        }
+        for (what, patterns) in [("read", &step.read), ("write", &step.write)] {
+            let owner = format!("step `{}`, `{what}`", step.name);
+            GlobSet::parse(patterns).map_err(|error| pattern(&owner, error))?;
+        }
+        for (what, patterns) in [
+            ("config.read", &step.config_read),
+            ("config.write", &step.config_write),
+        ] {
+            let owner = format!("step `{}`, `{what}`", step.name);
+            let globs = KeyGlobSet::parse(patterns).map_err(|error| pattern(&owner, error))?;
+            for glob in &globs {
+                check_config_name(manifest, &owner, glob.file())?;
+            }
+        }
+        let writes =
+            !step.write.is_empty() || !step.config_write.is_empty() || step.allow_managed_writes;
+        if writes && !step.phase.may_write() {
+            return Err(ManifestError::WriteInReadOnlyPhase {
+                step: step.name.to_string(),
+                phase: step.phase.as_str(),
+            });
+        }
+        check_step_limits(step, limits)?;
+    }
+    Ok(())
+}
+
+/// A pattern names a declared file, or there is just one file that it can mean.
+fn check_config_name(
+    manifest: &Manifest,
+    owner: &str,
+    named: Option<&str>,
+) -> Result<(), ManifestError> {
+    match named {
+        Some(name) if manifest.config.contains_key(name) => Ok(()),
+        None if manifest.config.len() == 1 => Ok(()),
+        _ => Err(unknown_config(
+            manifest,
+            owner.to_owned(),
+            named.unwrap_or("(no name)"),
+        )),
+    }
+}
+
+fn unknown_config(manifest: &Manifest, owner: String, found: &str) -> ManifestError {
+    let declared: Vec<&str> = manifest.config.keys().map(String::as_str).collect();
+    let declared = if declared.is_empty() {
+        "none".to_owned()
+    } else {
+        format!("`{}`", declared.join("`, `"))
+    };
+    ManifestError::UnknownConfig {
+        owner,
+        found: shown(found),
+        declared,
+    }
+}
+
+fn check_step_limits(step: &Step, limits: &Limits) -> Result<(), ManifestError> {
+    const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
+    let asked = &step.limits;
+    let rules = [
+        ("time", asked.time_ms, 1, DAY_MS, "1 ms to 24 h"),
+        (
+            "memory",
+            asked.memory_bytes,
+            64 << 10,
+            4 << 30,
+            "64 KiB to 4 GiB",
+        ),
+        (
+            "written",
+            asked.written_bytes,
+            0,
+            limits.total_bytes,
+            "at most the payload's cap",
+        ),
+        (
+            "files",
+            asked.files,
+            0,
+            limits.manifest_entries as u64,
+            "at most the entries' cap",
+        ),
+        ("log", asked.log_bytes, 0, 16 << 20, "at most 16 MiB"),
+    ];
+    for (limit, found, least, most, expected) in rules {
+        if !(least..=most).contains(&found) {
+            let step = step.name.to_string();
+            return Err(ManifestError::StepLimit {
+                step,
+                limit,
+                found,
+                expected,
+            });
+        }
+    }
+    Ok(())
+}
+
+fn check_builds(manifest: &Manifest) -> Result<(), ManifestError> {
+    let mut open: HashSet<&str> = manifest
+        .steps
+        .iter()
+        .map(|step| step.name.as_str())
+        .collect();
+    for build in &manifest.builds {
+        if !open.remove(build.step.as_str()) {
+            return Err(ManifestError::BuildOfNoStep {
+                step: shown(&build.step),
+            });
+        }
+        check_text("toolchain", &build.toolchain)?;
+    }
+    Ok(())
+}
+
+fn pattern(owner: &str, error: GlobError) -> ManifestError {
+    ManifestError::Pattern {
+        owner: owner.to_owned(),
+        error,
+    }
+}
