@@ -379,6 +379,7 @@ fn check_type(key: &Key, node: &Node, wanted: &Value) -> Result<(), ConfigError>
 fn read(format: Format, body: &str) -> Result<Node, ConfigError> {
     let node = match format {
         Format::Toml => crate::toml::read(body),
+        Format::Json => crate::json::read(body),
         _ => Err(crate::text::Problem::Unsupported("not built".into())),
     }
     .map_err(|problem| problem.into_error(format))?;
@@ -393,6 +394,7 @@ fn read(format: Format, body: &str) -> Result<Node, ConfigError> {
 fn layout(format: Format, body: &str) -> Result<Box<dyn Layout + '_>, ConfigError> {
     match format {
         Format::Toml => crate::toml::layout(body),
+        Format::Json => crate::json::layout(body),
         _ => Err(crate::text::Problem::Unsupported("not built".into())),
     }
     .map_err(|problem| problem.into_error(format))

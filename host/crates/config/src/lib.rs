@@ -28,6 +28,7 @@ mod edit;
 mod error;
 mod format;
 mod guard;
+mod json;
 mod key;
 mod node;
 mod text;

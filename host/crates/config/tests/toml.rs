@@ -1,40 +1,25 @@
 // SPDX-License-Identifier: Apache-2.0
 //! TOML files as operators write them: what an edit changes, and all that it leaves alone.
 
+mod common;
+
 use cofferdam_config::Document;
 use cofferdam_config::Format;
-use cofferdam_config::Key;
 use cofferdam_config::Scalar;
 use cofferdam_config::Value;
 
+use common::key;
+use common::rename;
+use common::set;
+use common::text;
+
 fn open(text: &str) -> Document {
-    Document::parse(Format::Toml, text.as_bytes().to_vec()).expect("valid TOML")
+    common::open(Format::Toml, text)
 }
 
-fn key(text: &str) -> Key {
-    Key::parse(text).expect("a key")
-}
-
-fn text(document: &Document) -> &str {
-    std::str::from_utf8(document.bytes()).expect("UTF-8")
-}
-
-/// `before` → edit → `after`.
 #[track_caller]
 fn becomes(before: &str, edit: impl FnOnce(&mut Document), after: &str) {
-    let mut document = open(before);
-    edit(&mut document);
-    assert_eq!(text(&document), after);
-}
-
-#[track_caller]
-fn set(document: &mut Document, name: &str, value: impl Into<Value>) {
-    document.set(&key(name), &value.into()).expect("set");
-}
-
-#[track_caller]
-fn rename(document: &mut Document, from: &str, to: &str) {
-    document.rename(&key(from), &key(to)).expect("rename");
+    common::becomes(Format::Toml, before, edit, after);
 }
 
 const AGENT: &str = "\
