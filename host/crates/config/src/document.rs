@@ -380,6 +380,8 @@ fn read(format: Format, body: &str) -> Result<Node, ConfigError> {
     let node = match format {
         Format::Toml => crate::toml::read(body),
         Format::Json => crate::json::read(body),
+        Format::Ini => crate::ini::read(body),
+        Format::Env => crate::env::read(body),
         _ => Err(crate::text::Problem::Unsupported("not built".into())),
     }
     .map_err(|problem| problem.into_error(format))?;
@@ -395,6 +397,8 @@ fn layout(format: Format, body: &str) -> Result<Box<dyn Layout + '_>, ConfigErro
     match format {
         Format::Toml => crate::toml::layout(body),
         Format::Json => crate::json::layout(body),
+        Format::Ini => crate::ini::layout(body),
+        Format::Env => crate::env::layout(body),
         _ => Err(crate::text::Problem::Unsupported("not built".into())),
     }
     .map_err(|problem| problem.into_error(format))

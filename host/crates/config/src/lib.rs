@@ -25,12 +25,15 @@
 
 mod document;
 mod edit;
+mod env;
 mod error;
 mod format;
 mod guard;
+mod ini;
 mod json;
 mod key;
 mod node;
+mod sections;
 mod text;
 mod toml;
 mod value;

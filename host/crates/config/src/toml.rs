@@ -20,7 +20,7 @@ use crate::text::Problem;
 use crate::text::line_end;
 
 pub(crate) fn layout(text: &str) -> Result<Box<dyn Layout + '_>, Problem> {
-    Ok(Box::new(layout::TomlLayout::new(text)?))
+    Ok(Box::new(edit::TomlLayout::new(text)?))
 }
 
 pub(crate) fn read(text: &str) -> Result<Node, Problem> {
