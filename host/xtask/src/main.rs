@@ -1,1 +1,59 @@
-fn main() {}
+// SPDX-License-Identifier: Apache-2.0
+//! `cargo xtask`: the routine tasks of this repository, the same for people, `just` and CI.
+//!
+//! Each task brings what it needs (the wasm target, the stock `minisign` for its tests), works below the
+//! target directory only, and ends with an exit code that means what it says.
+
+mod demo;
+mod failure;
+mod lint;
+mod need;
+mod real;
+mod repo;
+mod sample;
+mod say;
+mod test;
+mod tool;
+mod tree;
+
+use failure::Outcome;
+use repo::Repo;
+use std::env;
+use std::process::ExitCode;
+
+const USAGE: &str = "\
+usage: cargo xtask TASK
+
+  demo     the whole story on the sample: an update of a running program, refusals, roll backs
+  test     every test of the repository
+  lint     format, clippy and documentation, warnings as errors
+  sample   build, pack and sign the sample's packages into target/sample
+  real     update two real programs, compare every byte, print sizes, times and memory";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = env::args().skip(1).collect();
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match carry_out(&words) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            say::error(&failure.to_string());
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn carry_out(words: &[&str]) -> Outcome {
+    let task = match words {
+        ["demo"] => demo::run,
+        ["test"] => test::run,
+        ["lint"] => lint::run,
+        ["sample"] => sample::run,
+        ["real"] => real::run,
+        [] | ["help" | "-h" | "--help"] => {
+            say::line(USAGE);
+            return Ok(());
+        }
+        other => return Err(format!("no task `{}`\n\n{USAGE}", other.join(" ")).into()),
+    };
+    task(&Repo::find()?)
+}

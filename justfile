@@ -1,0 +1,43 @@
+# Routine commands; `just` lists them. Each is a `cargo xtask` task or one plain command, so nothing needs `just`.
+
+# List the recipes.
+default:
+    @just --list
+
+# The whole story on the sample: update a running program, refuse bad packages, roll back.
+demo:
+    cargo xtask demo
+
+# Every test of the repository.
+test:
+    cargo xtask test
+
+# Format, clippy and documentation of every workspace, warnings as errors.
+lint:
+    cargo xtask lint
+
+# Build, pack and sign the sample's packages into target/sample.
+sample:
+    cargo xtask sample
+
+# Update two real programs from the registries, compare every byte, print sizes, times and memory.
+real:
+    cargo xtask real
+
+# The tests of one crate, such as `just one cofferdam-package`.
+one crate *args:
+    cargo test --package {{crate}} {{args}}
+
+# The product as it is shipped: target/release/cofferdam.
+build:
+    cargo build --release --package cofferdam
+
+# Format every workspace.
+fmt:
+    cargo fmt --all
+    cd steps && cargo fmt
+    cd packages/acme-agent/program && cargo fmt
+
+# The documentation of the crates, in a browser.
+doc:
+    cargo doc --workspace --no-deps --document-private-items --open
