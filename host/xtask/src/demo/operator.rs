@@ -70,7 +70,7 @@ pub(super) fn adopts(machine: &Machine) -> Outcome {
          alive = [\"{control}\", \"alive\"]\nsettle = \"1s\"\n\n[state]\nlive = [\"logs/**\"]\n"
     );
     tree::write(&settings, &(tree::read(&settings)? + &mine))?;
-    machine.shell(&format!("cat {INSTALL}.cofferdam/install.toml"), 0)?;
+    machine.shell(&format!("tail -n 8 {INSTALL}.cofferdam/install.toml"), 0)?;
     machine.cofferdam(&format!("status {INSTALL}"), 0)
 }
 
