@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The bytes of files: hashed, or copied with as little work as the file system allows.
+
+use std::fs::File;
+use std::io::Read as _;
+use std::io::Write as _;
+use std::os::fd::AsFd;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering;
+
+use cofferdam_package::digest::Digest;
+use cofferdam_package::digest::DigestHasher;
+use rustix::fs::SeekFrom;
+use rustix::io::Errno;
+
+use crate::error::TreeError;
+use crate::name;
+use crate::root;
+use crate::root::Root;
+use crate::walk::Stamp;
+
+const BUFFER_BYTES: usize = 128 * 1024;
+/// Below this a plain read and write is quicker than looking for holes.
+const SMALL_BYTES: u64 = 64 * 1024;
+
+/// Hashes the regular file at `path`, refusing one that changes meanwhile.
+///
+/// `seen` is what the walk found there: another inode is refused.
+pub(crate) fn digest_at(root: &Root, path: &str, seen: &Stamp) -> Result<Digest, TreeError> {
+    let directory = root.open_directory(name::split(path).0)?;
+    digest_in(&directory, path, seen)
+}
+
+/// Like [`digest_at`], with the file's directory already open.
+pub(crate) fn digest_in(
+    directory: impl AsFd,
+    path: &str,
+    seen: &Stamp,
+) -> Result<Digest, TreeError> {
+    let (mut file, before) = root::open_file(directory, &root::last_name(path)?, path)?;
+    let changed = || TreeError::ChangedWhileCopied {
+        path: path.to_owned(),
+    };
+    if Stamp::of(&before).identity() != seen.identity() {
+        return Err(changed());
+    }
+    let digest = digest_of(&mut file, path)?;
+    if !Stamp::of(&root::stat_of(&file, path)?).same_content(&Stamp::of(&before)) {
+        return Err(changed());
+    }
+    Ok(digest)
+}
+
+fn digest_of(file: &mut File, path: &str) -> Result<Digest, TreeError> {
+    let mut hasher = DigestHasher::new();
+    read_all(file, path, |bytes| {
+        hasher.update(bytes);
+        Ok(())
+    })?;
+    Ok(hasher.finish())
+}
+
+/// Copies while hashing; for content that must be proved as it is written.
+pub(crate) fn copy_hashed(
+    source: &mut File,
+    target: &mut File,
+    path: &str,
+) -> Result<Digest, TreeError> {
+    let mut hasher = DigestHasher::new();
+    read_all(source, path, |bytes| {
+        hasher.update(bytes);
+        target
+            .write_all(bytes)
+            .map_err(|error| TreeError::io("write", path, error))
+    })?;
+    Ok(hasher.finish())
+}
+
+fn read_all(
+    file: &mut File,
+    path: &str,
+    mut each: impl FnMut(&[u8]) -> Result<(), TreeError>,
+) -> Result<(), TreeError> {
+    thread_local! {
+        static BUFFER: std::cell::RefCell<Vec<u8>> =
+            std::cell::RefCell::new(vec![0; BUFFER_BYTES]);
+    }
+    BUFFER.with_borrow_mut(|buffer| {
+        loop {
+            match file.read(buffer) {
+                Ok(0) => return Ok(()),
+                Ok(bytes) => each(&buffer[..bytes])?,
+                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(TreeError::io("read", path, error)),
+            }
+        }
+    })
+}
+
+/// Copies content without hashing: a clone, else the kernel's copy of each extent, else bytes.
+#[derive(Default)]
+pub(crate) struct Copier {
+    /// The file system has said that it cannot clone: it is not asked for every file.
+    no_clone: AtomicBool,
+}
+
+impl Copier {
+    /// Makes `target`, which is empty, hold what `source` holds; holes stay holes.
+    pub(crate) fn copy(
+        &self,
+        source: &mut File,
+        target: &mut File,
+        bytes: u64,
+        path: &str,
+    ) -> Result<(), TreeError> {
+        if bytes == 0 {
+            return Ok(());
+        }
+        if !self.no_clone.load(Ordering::Relaxed) {
+            match rustix::fs::ioctl_ficlone(&*target, &*source) {
+                Ok(()) => return Ok(()),
+                Err(errno @ (Errno::NOSPC | Errno::DQUOT | Errno::IO)) => {
+                    return Err(TreeError::io("copy", path, errno));
+                }
+                Err(_) => self.no_clone.store(true, Ordering::Relaxed),
+            }
+        }
+        if bytes > SMALL_BYTES && copy_extents(source, target, bytes, path)? {
+            return Ok(());
+        }
+        read_all(source, path, |chunk| {
+            target
+                .write_all(chunk)
+                .map_err(|error| TreeError::io("write", path, error))
+        })
+    }
+}
+
+/// Copies each extent in the kernel. Answers false when the file system cannot, with nothing copied.
+fn copy_extents(source: &File, target: &File, bytes: u64, path: &str) -> Result<bool, TreeError> {
+    let copy_error = |errno| TreeError::io("copy", path, errno);
+    let mut position = 0;
+    let mut copied = false;
+    while position < bytes {
+        let start = match rustix::fs::seek(source, SeekFrom::Data(position)) {
+            Ok(start) => start,
+            Err(Errno::NXIO) => break,
+            Err(Errno::INVAL | Errno::OPNOTSUPP) => position,
+            Err(errno) => return Err(copy_error(errno)),
+        };
+        let end = match rustix::fs::seek(source, SeekFrom::Hole(start)) {
+            Ok(end) => end.min(bytes),
+            Err(Errno::NXIO) => break,
+            Err(Errno::INVAL | Errno::OPNOTSUPP) => bytes,
+            Err(errno) => return Err(copy_error(errno)),
+        };
+        let (mut from, mut to) = (start, start);
+        while from < end {
+            let wanted = usize::try_from(end - from)
+                .unwrap_or(usize::MAX)
+                .min(1 << 30);
+            match rustix::fs::copy_file_range(
+                source,
+                Some(&mut from),
+                target,
+                Some(&mut to),
+                wanted,
+            ) {
+                // The file became shorter: the caller sees that it changed.
+                Ok(0) => return Ok(true),
+                Ok(_) => copied = true,
+                Err(Errno::INTR) => {}
+                Err(Errno::XDEV | Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) if !copied => {
+                    rustix::fs::seek(source, SeekFrom::Start(0)).map_err(copy_error)?;
+                    rustix::fs::seek(target, SeekFrom::Start(0)).map_err(copy_error)?;
+                    return Ok(false);
+                }
+                Err(errno) => return Err(copy_error(errno)),
+            }
+        }
+        position = end;
+    }
+    rustix::fs::ftruncate(target, bytes).map_err(copy_error)?;
+    Ok(true)
+}
