@@ -66,7 +66,7 @@ impl PackageError {
     /// The stable code of this error.
     pub fn code(&self) -> &'static str {
         match self {
-            Self::Read { .. } => "package-unreadable",
+            Self::Read { .. } => "package-io",
             Self::Write { .. } => "blob-unwritable",
             Self::Structure(error) => error.code(),
             Self::Signature(error) => error.code(),

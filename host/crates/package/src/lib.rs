@@ -13,5 +13,8 @@ pub mod limits;
 pub mod manifest;
 pub mod path;
 pub mod signature;
+pub mod source;
 pub mod verify;
 pub mod write;
+
+pub use error::PackageError;

@@ -30,6 +30,8 @@ pub use names::PackageId;
 pub use names::StepName;
 pub(crate) use names::check_text;
 pub(crate) use names::is_role;
+pub(crate) use names::requirement;
+pub(crate) use names::version;
 
 /// The version that `requires.host` is judged against.
 pub const HOST_VERSION: &str = env!("CARGO_PKG_VERSION");

@@ -8,7 +8,7 @@ use std::io::Write;
 use std::ops::Deref;
 
 use crate::archive::Blobs;
-use crate::archive::PackageFile;
+pub use crate::archive::PackageFile;
 use crate::archive::signature_files;
 use crate::digest::Digest;
 use crate::error::PackageError;

@@ -135,7 +135,7 @@ impl<'de> Deserialize<'de> for Mode {
 /// Bytes of a version or of a version requirement. Stops versions that fill a screen.
 const MAX_VERSION_BYTES: usize = 128;
 
-pub(super) fn version(text: &str) -> Result<Version, ManifestError> {
+pub(crate) fn version(text: &str) -> Result<Version, ManifestError> {
     let refused = || ManifestError::Version { found: shown(text) };
     if text.len() > MAX_VERSION_BYTES {
         return Err(refused());
@@ -143,7 +143,7 @@ pub(super) fn version(text: &str) -> Result<Version, ManifestError> {
     Version::parse(text).map_err(|_| refused())
 }
 
-pub(super) fn requirement(field: &'static str, text: &str) -> Result<VersionReq, ManifestError> {
+pub(crate) fn requirement(field: &'static str, text: &str) -> Result<VersionReq, ManifestError> {
     let refused = || ManifestError::Requirement {
         field,
         found: shown(text),
