@@ -190,9 +190,12 @@ impl Document {
         }
         let edit = {
             let layout = layout(self.format, self.body())?;
-            layout
-                .piece(from.parts())
-                .and_then(|piece| layout.insert(to.parts(), &piece, Some(from.parts())))
+            layout.piece(from.parts()).and_then(|mut piece| {
+                if from.parts().last() != to.parts().last() {
+                    piece.name = None;
+                }
+                layout.insert(to.parts(), &piece, Some(from.parts()))
+            })
         }
         .map_err(|reason| refused(to, reason))?;
         let both = self.judge(self.body(), to, &edit, &added)?;
@@ -234,13 +237,29 @@ impl Document {
                 expected,
             });
         }
-        self.node.find(key.parts()).map_err(|lost| match lost {
+        let found = self.node.find(key.parts()).map_err(|lost| match lost {
             Lost::Ambiguous => ConfigError::AmbiguousKey { key: key.clone() },
             Lost::Blocked(found) => ConfigError::NotAValue {
                 key: key.clone(),
                 found,
             },
-        })
+        });
+        let merges = |end| {
+            let mut table = key.parts().get(..end).unwrap_or_default().to_vec();
+            table.push("<<".to_owned());
+            matches!(self.node.find(&table), Ok(Some(_)) | Err(Lost::Ambiguous))
+        };
+        match found {
+            // A merged key stands elsewhere: answering "there is none" would be wrong.
+            Ok(None) if self.format == Format::Yaml && (0..key.parts().len()).any(merges) => {
+                let found = "a mapping that merges others (`<<`)";
+                Err(ConfigError::UnsupportedValue {
+                    key: key.clone(),
+                    found,
+                })
+            }
+            found => found,
+        }
     }
 
     fn refuse_list_elements(&self, key: &Key) -> Result<(), ConfigError> {
@@ -382,7 +401,7 @@ fn read(format: Format, body: &str) -> Result<Node, ConfigError> {
         Format::Json => crate::json::read(body),
         Format::Ini => crate::ini::read(body),
         Format::Env => crate::env::read(body),
-        _ => Err(crate::text::Problem::Unsupported("not built".into())),
+        Format::Yaml => crate::yaml::read(body),
     }
     .map_err(|problem| problem.into_error(format))?;
     if node.is_within(MAX_DEPTH) {
@@ -398,8 +417,8 @@ fn layout(format: Format, body: &str) -> Result<Box<dyn Layout + '_>, ConfigErro
         Format::Toml => crate::toml::layout(body),
         Format::Json => crate::json::layout(body),
         Format::Ini => crate::ini::layout(body),
-        Format::Env => crate::env::layout(body),
-        _ => Err(crate::text::Problem::Unsupported("not built".into())),
+        Format::Env => Ok(crate::env::layout(body)),
+        Format::Yaml => Ok(crate::yaml::layout(body)),
     }
     .map_err(|problem| problem.into_error(format))
 }

@@ -58,6 +58,8 @@ pub(crate) struct Piece {
     pub(crate) gap: bool,
     /// Comment lines directly above, without indentation and line end.
     pub(crate) above: Vec<String>,
+    /// Its name as spelled, for a key that keeps the name.
+    pub(crate) name: Option<String>,
     /// What stands between name and value, where it was kept.
     pub(crate) separator: Option<String>,
     /// The value, byte for byte.

@@ -15,8 +15,8 @@ use crate::edit::Layout;
 use crate::node::Node;
 use crate::text::Problem;
 
-pub(crate) fn layout(text: &str) -> Result<Box<dyn Layout + '_>, Problem> {
-    Ok(Box::new(layout::EnvLayout::new(text)))
+pub(crate) fn layout(text: &str) -> Box<dyn Layout + '_> {
+    Box::new(layout::EnvLayout::new(text))
 }
 
 #[expect(

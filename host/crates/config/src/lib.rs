@@ -37,6 +37,7 @@ mod sections;
 mod text;
 mod toml;
 mod value;
+mod yaml;
 
 pub use document::Document;
 pub use error::CODES;

@@ -79,6 +79,7 @@ impl Layout for JsonLayout<'_> {
         let (object, index) = self.member(path)?;
         let member = object.members.get(index).ok_or("it was not found")?;
         let mut piece = Piece {
+            name: Some(self.bytes(member.name.clone()).to_owned()),
             separator: Some(self.bytes(member.name.end..member.value.start).to_owned()),
             value: self.bytes(member.value.clone()).to_owned(),
             ..Piece::default()
@@ -311,8 +312,8 @@ impl JsonLayout<'_> {
         let Some((name, rest)) = names.split_first() else {
             return String::new();
         };
-        let name = quoted(name);
         if rest.is_empty() {
+            let name = piece.name.clone().unwrap_or_else(|| quoted(name));
             let separator = piece.separator.as_deref().unwrap_or(": ");
             let value = match indent {
                 Some(indent) => reindent(&piece.value, "", indent),
@@ -320,6 +321,7 @@ impl JsonLayout<'_> {
             };
             return format!("{name}{separator}{value}");
         }
+        let name = quoted(name);
         match indent {
             Some(indent) => {
                 let inner = format!("{indent}{}", self.unit);

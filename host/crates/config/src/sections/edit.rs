@@ -60,6 +60,7 @@ impl Sections<'_> {
             return Err("it was not found".to_owned());
         };
         let mut piece = Piece {
+            name: Some(self.bytes(&found.name).to_owned()),
             separator: Some(self.bytes(&(found.name.end..found.value.start)).to_owned()),
             value: self.bytes(&found.value).to_owned(),
             ..Piece::default()
@@ -312,7 +313,11 @@ impl Sections<'_> {
             block.extend([indent, comment, self.ending]);
         }
         let separator = piece.separator.as_deref().unwrap_or(spelling.separator());
-        block.extend([indent, &spelling.name(names)?, separator, &piece.value]);
+        let name = match (&piece.name, names) {
+            (Some(name), [_]) => name.clone(),
+            _ => spelling.name(names)?,
+        };
+        block.extend([indent, &name, separator, &piece.value]);
         block.extend([&piece.behind, self.ending]);
         Ok(block)
     }
