@@ -4,6 +4,13 @@
 //! `minisign-verify` hides the key id, so the line is decoded here as well.
 
 /// Decodes; `None` unless `text` is exactly what encoding the result gives.
+#[cfg_attr(
+    not(test),
+    expect(
+        clippy::arithmetic_side_effects,
+        reason = "at most 13 bits are held, and lengths are those of a text"
+    )
+)]
 pub(crate) fn decode(text: &str) -> Option<Vec<u8>> {
     let text = text.as_bytes();
     if !text.len().is_multiple_of(4) {
@@ -29,6 +36,10 @@ pub(crate) fn decode(text: &str) -> Option<Vec<u8>> {
     (held == 0).then_some(bytes)
 }
 
+#[cfg_attr(
+    not(test),
+    expect(clippy::arithmetic_side_effects, reason = "each arm bounds the digit")
+)]
 fn value(digit: u8) -> Option<u8> {
     match digit {
         b'A'..=b'Z' => Some(digit - b'A'),

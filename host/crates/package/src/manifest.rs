@@ -339,6 +339,10 @@ impl Manifest {
     }
 
     /// The document as `pack` writes it: members in order, no white space, one line end.
+    ///
+    /// # Panics
+    ///
+    /// Never: a manifest has string keys and no floats, so it always serialises.
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut bytes = serde_json::to_vec(self)
             .expect("a manifest has string keys and no floats, so it always serialises");

@@ -113,9 +113,9 @@ pub(crate) fn shown(text: &str) -> String {
             break;
         }
         if is_control(c) {
-            out.extend(c.escape_unicode())
+            out.extend(c.escape_unicode());
         } else {
-            out.push(c)
+            out.push(c);
         }
     }
     out

@@ -3,6 +3,14 @@
 
 const TABLE: [u32; 256] = table();
 
+#[cfg_attr(
+    not(test),
+    expect(
+        clippy::arithmetic_side_effects,
+        clippy::indexing_slicing,
+        reason = "evaluated at compile time"
+    )
+)]
 const fn table() -> [u32; 256] {
     let mut table = [0; 256];
     let mut index = 0;
@@ -24,6 +32,10 @@ const fn table() -> [u32; 256] {
 }
 
 /// The CRC-32 of `bytes`.
+#[cfg_attr(
+    not(test),
+    expect(clippy::indexing_slicing, reason = "a byte indexes 256 values")
+)]
 pub(super) fn of(bytes: &[u8]) -> u32 {
     !bytes.iter().fold(u32::MAX, |crc, byte| {
         let low = crc.to_le_bytes()[0];

@@ -153,22 +153,18 @@ impl Directory {
             .into());
         }
         let end_of_data = place.offset;
-        if let Some(name) = last {
-            if end > end_of_data {
-                let bytes = end.saturating_sub(end_of_data);
-                return Err(StructureError::Overlap {
-                    name: name.to_string(),
-                    bytes,
-                }
-                .into());
+        match last {
+            Some(name) if end > end_of_data => {
+                let (name, bytes) = (name.to_string(), end.saturating_sub(end_of_data));
+                Err(StructureError::Overlap { name, bytes }.into())
             }
+            _ if end < end_of_data => {
+                let bytes = end_of_data.saturating_sub(end);
+                let next = "the central directory".to_owned();
+                Err(StructureError::Gap { bytes, next }.into())
+            }
+            _ => Self::sort(entries, limits),
         }
-        if end < end_of_data {
-            let bytes = end_of_data.saturating_sub(end);
-            let next = "the central directory".to_owned();
-            return Err(StructureError::Gap { bytes, next }.into());
-        }
-        Self::sort(entries, limits)
     }
 
     fn sort(entries: BTreeMap<EntryName, Entry>, limits: &Limits) -> Result<Self, PackageError> {

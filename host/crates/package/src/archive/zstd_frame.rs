@@ -40,8 +40,7 @@ pub(super) fn check(
     let mut window = 0;
     if !single_segment {
         let [byte] = walk.take::<1>()?;
-        let base = 1_u64 << (10 + (byte >> 3));
-        window = base + base / 8 * u64::from(byte & 7);
+        window = window_bytes(byte);
     }
     let content = match (descriptor >> 6, single_segment) {
         (0, false) => None,
@@ -88,6 +87,16 @@ pub(super) fn check(
         return Err(walk.refuse("goes on after its frame"));
     }
     Ok(())
+}
+
+/// The window of a frame from its descriptor: a power of two from 2^10 to 2^41 and some eighths.
+#[cfg_attr(
+    not(test),
+    expect(clippy::arithmetic_side_effects, reason = "at most 2^42")
+)]
+fn window_bytes(descriptor: u8) -> u64 {
+    let base = 1_u64 << (10 + (descriptor >> 3));
+    base + base / 8 * u64::from(descriptor & 7)
 }
 
 struct Walk<'a> {
