@@ -14,24 +14,16 @@ use rustix::fs::SeekFrom;
 use rustix::io::Errno;
 
 use crate::error::TreeError;
-use crate::name;
 use crate::root;
-use crate::root::Root;
 use crate::walk::Stamp;
 
 const BUFFER_BYTES: usize = 128 * 1024;
 /// Below this a plain read and write is quicker than looking for holes.
 const SMALL_BYTES: u64 = 64 * 1024;
 
-/// Hashes the regular file at `path`, refusing one that changes meanwhile.
+/// Hashes the regular file at `path`, in its open directory, refusing one that changes meanwhile.
 ///
 /// `seen` is what the walk found there: another inode is refused.
-pub(crate) fn digest_at(root: &Root, path: &str, seen: &Stamp) -> Result<Digest, TreeError> {
-    let directory = root.open_directory(name::split(path).0)?;
-    digest_in(&directory, path, seen)
-}
-
-/// Like [`digest_at`], with the file's directory already open.
 pub(crate) fn digest_in(
     directory: impl AsFd,
     path: &str,

@@ -7,8 +7,8 @@
 use std::io;
 
 use cofferdam_package::digest::Digest;
+use cofferdam_package::error::PackageError;
 use rustix::io::Errno;
-use std::io::Error as PackageError;
 
 /// Every code of this crate with one line on what to do next.
 pub const CODES: &[(&str, &str)] = &[
@@ -306,7 +306,7 @@ impl TreeError {
             Self::NoExchange { .. } => "no-exchange",
             Self::InventoryDamaged { .. } => "inventory-damaged",
             Self::InventoryFormat { .. } => "inventory-unknown-format",
-            Self::Package { .. } => "x",
+            Self::Package { source, .. } => source.code(),
         }
     }
 

@@ -13,6 +13,7 @@ pub mod inventory;
 pub mod live;
 pub mod name;
 mod parallel;
+pub mod preflight;
 pub mod progress;
 pub mod remove;
 mod root;
@@ -23,3 +24,6 @@ mod wanted;
 
 pub use crate::error::CODES;
 pub use crate::error::TreeError;
+
+#[cfg(test)]
+mod tests;

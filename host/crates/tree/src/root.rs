@@ -19,6 +19,7 @@ use rustix::fs::AtFlags;
 use rustix::fs::Mode;
 use rustix::fs::OFlags;
 use rustix::fs::ResolveFlags;
+use rustix::fs::SeekFrom;
 use rustix::fs::Statx;
 use rustix::fs::StatxFlags;
 use rustix::io::Errno;
@@ -204,6 +205,9 @@ pub(crate) fn list(
     mut each: impl FnMut(&std::ffi::OsStr) -> Result<(), TreeError>,
 ) -> Result<(), TreeError> {
     use std::os::unix::ffi::OsStrExt as _;
+    // A handle that was listed before stands at its end.
+    rustix::fs::seek(&directory, SeekFrom::Start(0))
+        .map_err(|errno| TreeError::io("list", path, errno))?;
     let mut buffer = Vec::with_capacity(32 * 1024);
     let mut entries = rustix::fs::RawDir::new(directory, buffer.spare_capacity_mut());
     while let Some(entry) = entries.next() {

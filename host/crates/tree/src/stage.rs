@@ -27,6 +27,9 @@ use cap_std::fs::Dir;
 use cofferdam_package::digest::Digest;
 use cofferdam_package::glob::GlobSet;
 
+#[cfg(test)]
+pub(crate) use self::fetch::Blobs;
+pub(crate) use self::own::Reach;
 pub use self::own::Unshared;
 pub use self::seal::Changes;
 pub use self::seal::ManagedChange;

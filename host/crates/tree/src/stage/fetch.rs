@@ -9,6 +9,7 @@ use std::io::Write;
 use std::sync::Mutex;
 
 use cofferdam_package::digest::Digest;
+use cofferdam_package::verify::VerifiedPackage;
 use rustix::fs::Mode;
 use rustix::fs::OFlags;
 
@@ -32,6 +33,16 @@ pub(crate) trait Blobs: Sync {
     fn copy(&self, digest: &Digest, path: &str, target: &mut dyn Write) -> Result<u64, TreeError>;
 }
 
+impl Blobs for VerifiedPackage {
+    fn copy(&self, digest: &Digest, path: &str, target: &mut dyn Write) -> Result<u64, TreeError> {
+        self.copy_blob(digest, target)
+            .map_err(|source| TreeError::Package {
+                path: path.to_owned(),
+                source,
+            })
+    }
+}
+
 /// One file to write.
 struct Job<'a> {
     index: usize,
@@ -44,6 +55,21 @@ struct Job<'a> {
 }
 
 impl Stage {
+    /// Writes every changed or added file into `incoming`.
+    ///
+    /// # Errors
+    ///
+    /// A package error for content that is not what was signed, `disk-full`, `owner-not-kept`,
+    /// `attribute-not-kept`, or a file of the live tree that changes meanwhile. `incoming` is then
+    /// left unfinished, and is the caller's to discard.
+    pub fn fetch(
+        &mut self,
+        package: &VerifiedPackage,
+        progress: ProgressSink<'_>,
+    ) -> Result<(), TreeError> {
+        self.fetch_from(package, progress)
+    }
+
     pub(crate) fn fetch_from(
         &mut self,
         blobs: &dyn Blobs,

@@ -23,7 +23,6 @@ use crate::walk::LiveTree;
 
 /// A finished tree: written down, not yet synced.
 #[derive(Debug)]
-#[must_use = "the inventory belongs beside the tree"]
 pub struct Staged {
     /// Everything in the tree.
     pub inventory: Inventory,

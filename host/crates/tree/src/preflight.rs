@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+//! What is refused before any work is done, and the facts that it is decided on.
+//!
+//! Absolute paths enter here only as text to compare with what the kernel reports in `/proc`.
+
+mod mounts;
+mod processes;
+mod space;
+mod trial;
+
+use cap_std::fs::Dir;
+
+pub use self::mounts::mounts_below;
+pub use self::processes::Holder;
+pub use self::processes::InUse;
+pub use self::processes::in_use;
+pub use self::space::Free;
+pub use self::space::Needed;
+pub use self::space::StepBudget;
+pub use self::space::free;
+pub use self::space::needed;
+pub use self::trial::trial_exchange;
+pub use self::trial::trial_link;
+use crate::attributes;
+use crate::error::TreeError;
+use crate::root;
+use crate::root::Root;
+use crate::walk::LiveTree;
+
+/// Refuses a tree that holds what cannot be carried into the next one.
+///
+/// # Errors
+///
+/// The first odd object, by its own code; [`LiveTree::odd`] has them all.
+pub fn refuse_odd(tree: &LiveTree) -> Result<(), TreeError> {
+    match tree.odd().first() {
+        None => Ok(()),
+        Some(odd) => Err(odd.clone().into_error()),
+    }
+}
+
+/// Refuses a directory that others may write, or whose owner is neither root nor this user.
+///
+/// `name` is what the caller calls it. Whoever may write the directory above an install, or its
+/// state directory, can put another tree in its place.
+///
+/// # Errors
+///
+/// `writable-by-others`.
+pub fn refuse_writable_by_others(dir: &Dir, name: &str) -> Result<(), TreeError> {
+    let root = Root::new(dir)?;
+    let stat = root::stat_of(&root, name)?;
+    let mode = attributes::permissions(&stat);
+    let ours = [0, rustix::process::geteuid().as_raw()].contains(&stat.stx_uid);
+    if ours && mode & 0o022 == 0 {
+        Ok(())
+    } else {
+        Err(TreeError::WritableByOthers {
+            path: name.to_owned(),
+            mode,
+            uid: stat.stx_uid,
+        })
+    }
+}
+
+/// Refuses files whose owner and group this user could not give to their copies.
+///
+/// # Errors
+///
+/// `files-of-others` with some of them.
+pub fn refuse_files_of_others(tree: &LiveTree) -> Result<(), TreeError> {
+    const SHOWN: usize = 100;
+    let user = rustix::process::geteuid().as_raw();
+    if user == 0 {
+        return Ok(());
+    }
+    let mut groups: Vec<u32> = rustix::process::getgroups()
+        .map_err(|errno| TreeError::io("read the groups of", ".", errno))?
+        .into_iter()
+        .map(rustix::process::Gid::as_raw)
+        .collect();
+    groups.push(rustix::process::getegid().as_raw());
+    let others = tree
+        .found
+        .iter()
+        .filter(|(_, found)| found.uid != user || !groups.contains(&found.gid));
+    let paths: Vec<String> = others.map(|(path, _)| path.clone()).take(SHOWN).collect();
+    if paths.is_empty() {
+        Ok(())
+    } else {
+        Err(TreeError::FilesOfOthers { paths })
+    }
+}

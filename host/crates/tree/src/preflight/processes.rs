@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Which processes use a directory: as working directory, by an open file, or by running from it.
+
+use std::ffi::OsStr;
+use std::fs;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::Path;
+use std::path::PathBuf;
+
+use serde::Serialize;
+
+use crate::error::TreeError;
+
+/// What could be seen of the processes that use a directory.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct InUse {
+    /// One entry per process, by process id.
+    pub holders: Vec<Holder>,
+    /// Processes that this user may not look into.
+    pub hidden: u32,
+}
+
+/// A process and one thing that it has below the directory.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Holder {
+    /// Its process id.
+    pub pid: u32,
+    /// Its name, as the kernel shows it.
+    pub command: String,
+    /// How it uses the path: `cwd`, `root`, `exe`, `fd` or `maps`.
+    pub how: &'static str,
+    /// What it uses, for display.
+    pub path: String,
+}
+
+/// Finds processes other than this one that use anything at or below `directory`, which is an
+/// absolute path without symlinks.
+///
+/// # Errors
+///
+/// When the list of processes cannot be read at all.
+pub fn in_use(directory: &Path) -> Result<InUse, TreeError> {
+    let own = rustix::process::getpid().as_raw_nonzero().get();
+    let processes = fs::read_dir("/proc").map_err(|error| TreeError::io("list", "/proc", error))?;
+    let mut in_use = InUse::default();
+    for process in processes.flatten() {
+        let name = process.file_name();
+        let Some(pid) = name.to_str().and_then(|name| name.parse::<u32>().ok()) else {
+            continue;
+        };
+        if i32::try_from(pid) == Ok(own) {
+            continue;
+        }
+        match uses(&process.path(), directory) {
+            Seen::Nothing => {}
+            Seen::Hidden => in_use.hidden += 1,
+            Seen::Uses(how, path) => {
+                let command = fs::read(process.path().join("comm")).unwrap_or_default();
+                let command = String::from_utf8_lossy(&command).trim_end().to_owned();
+                let path = path.to_string_lossy().into_owned();
+                in_use.holders.push(Holder {
+                    pid,
+                    command,
+                    how,
+                    path,
+                });
+            }
+        }
+    }
+    in_use.holders.sort_by_key(|holder| holder.pid);
+    Ok(in_use)
+}
+
+enum Seen {
+    Nothing,
+    Hidden,
+    Uses(&'static str, PathBuf),
+}
+
+fn uses(process: &Path, directory: &Path) -> Seen {
+    for how in ["cwd", "root", "exe"] {
+        match fs::read_link(process.join(how)) {
+            Ok(path) if path.starts_with(directory) => return Seen::Uses(how, path),
+            Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => {
+                return Seen::Hidden;
+            }
+            // A kernel thread has none, and a process that ended has nothing.
+            Ok(_) | Err(_) => {}
+        }
+    }
+    if let Ok(descriptors) = fs::read_dir(process.join("fd")) {
+        for descriptor in descriptors.flatten() {
+            if let Ok(path) = fs::read_link(descriptor.path())
+                && path.starts_with(directory)
+            {
+                return Seen::Uses("fd", path);
+            }
+        }
+    }
+    let maps = fs::read(process.join("maps")).unwrap_or_default();
+    mapped(&maps)
+        .find(|path| path.starts_with(directory))
+        .map_or(Seen::Nothing, |path| Seen::Uses("maps", path.to_owned()))
+}
+
+/// The paths at the end of the lines of a process's list of mappings.
+fn mapped(maps: &[u8]) -> impl Iterator<Item = &Path> {
+    maps.split(|byte| *byte == b'\n').filter_map(|line| {
+        let start = line.iter().position(|byte| *byte == b'/')?;
+        Some(Path::new(OsStr::from_bytes(&line[start..])))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+    use std::process::Stdio;
+
+    use super::*;
+
+    fn directory() -> (tempfile::TempDir, PathBuf) {
+        let directory = tempfile::tempdir().expect("directory");
+        let real = fs::canonicalize(directory.path()).expect("real path");
+        (directory, real)
+    }
+
+    #[test]
+    fn a_process_with_its_working_directory_inside_is_named() {
+        let (_guard, real) = directory();
+        let mut child = Command::new("cat")
+            .current_dir(&real)
+            .stdin(Stdio::piped())
+            .spawn()
+            .expect("child");
+        let in_use = in_use(&real).expect("list");
+        let holder = in_use
+            .holders
+            .iter()
+            .find(|holder| holder.pid == child.id());
+        let how = holder.map(|holder| holder.how);
+        drop(child.stdin.take());
+        child.wait().expect("end");
+        assert_eq!(how, Some("cwd"));
+    }
+
+    #[test]
+    fn a_process_with_an_open_file_inside_is_named_and_this_one_is_not() {
+        let (_guard, real) = directory();
+        let file = fs::File::create(real.join("log")).expect("file");
+        let mut child = Command::new("cat")
+            .current_dir("/")
+            .stdin(Stdio::piped())
+            .stdout(file.try_clone().expect("handle"))
+            .spawn()
+            .expect("child");
+        let in_use = in_use(&real).expect("list");
+        drop(child.stdin.take());
+        let id = child.id();
+        child.wait().expect("end");
+        let holders: Vec<_> = in_use
+            .holders
+            .iter()
+            .map(|holder| (holder.pid, holder.how))
+            .collect();
+        assert_eq!(holders, [(id, "fd")]);
+    }
+
+    #[test]
+    fn mapped_files_are_read_with_blanks() {
+        let maps = b"7f00-7f01 r-xp 00000000 08:01 12   /srv/a b/lib.so\n7f02-7f03 rw-p 0 0:0 0\n";
+        assert_eq!(
+            mapped(maps).collect::<Vec<_>>(),
+            [Path::new("/srv/a b/lib.so")]
+        );
+    }
+}

@@ -1,0 +1,9 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Promises about whole trees, on a real file system.
+
+mod attributes;
+mod carry;
+mod hostile;
+mod state;
+mod update;
+mod world;
