@@ -15,14 +15,15 @@
 //! | content that does not match | each blob is hashed while it is read |
 //! | the file changes while we read it | positioned reads, and digests of what was really read |
 //!
-//! Names of times, attributes and programs in headers are ignored: no one reads them. Unused bits
-//! *inside* compressed data cannot do harm either, since only the output is believed, by its digest.
+//! Times, attributes and program names in headers are not judged: no one reads them. Unused bits
+//! *inside* deflated data cannot do harm either, since only the output is believed, by its digest.
 //! The zip crate decompresses; it never sees an archive that did not pass here.
 
 mod bytes_at;
 mod crc32;
 mod directory;
 mod error;
+mod place;
 mod record;
 mod zstd_frame;
 

@@ -12,6 +12,7 @@ use crate::fixture::manifest_of;
 use crate::fixture::package;
 use crate::keyring::KeyRing;
 use crate::write::Compression;
+use crate::write::PackageWriter;
 
 const CONTENT: &[u8] = b"some content";
 
@@ -227,12 +228,29 @@ fn needless_or_odd_zip64_records_are_refused() {
 
 #[test]
 fn an_archive_that_needs_zip64_may_have_it() {
-    let many: Vec<Vec<u8>> = (0..66_000_u32).map(|n| n.to_le_bytes().to_vec()).collect();
-    let bytes = package(&many, &[], Compression::Stored);
-    let opened = PackageFile::open(file_of(&bytes), Limits::default()).unwrap();
-    let examined = opened.examine(&KeyRing::new()).unwrap();
-    let digest = Digest::of(&many[65_999]);
-    assert_eq!(examined.read_blob(&digest, 4).unwrap(), many[65_999]);
+    let mut digests: Vec<Digest> = (0..66_000_u32)
+        .map(|n| Digest::of(&n.to_le_bytes()))
+        .collect();
+    let last = digests[65_999];
+    let content: std::collections::HashMap<Digest, u32> =
+        digests.iter().copied().zip(0..).collect();
+    digests.sort_unstable();
+    let mut writer = PackageWriter::new(tempfile::tempfile().unwrap());
+    writer.manifest(b"{}").unwrap();
+    for digest in &digests {
+        let mut bytes = io::Cursor::new(content[digest].to_le_bytes());
+        writer
+            .blob(digest, &mut bytes, Compression::Stored)
+            .unwrap();
+    }
+    let package = PackageFile::open(writer.finish().unwrap(), Limits::default()).unwrap();
+    let mut out = Vec::new();
+    package
+        .into_unlisted_blobs()
+        .unwrap()
+        .copy(last, &mut out)
+        .unwrap();
+    assert_eq!(out, 65_999_u32.to_le_bytes());
 }
 
 #[test]
@@ -481,15 +499,5 @@ fn zstd_data_is_one_plain_frame_that_we_can_afford() {
         ),
     ] {
         assert_refused(&zstd_blob(&data), code);
-    }
-}
-
-#[test]
-fn every_flipped_bit_of_an_archive_built_by_hand_ends_in_an_answer() {
-    let bytes = sound().build();
-    for bit in 0..bytes.len() * 8 {
-        let mut flipped = bytes.clone();
-        flipped[bit / 8] ^= 1 << (bit % 8);
-        let _either = code_of(&flipped);
     }
 }
