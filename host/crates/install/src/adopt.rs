@@ -1,0 +1,368 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Puts a directory under care, as generation 1, without touching anything in it.
+//!
+//! The state directory is built under a temporary name beside the install, synced whole, and
+//! renamed into place: a crash leaves no state directory, or a complete one. What an interrupted
+//! adopt left under the temporary name is collected by the next. Two adopts of one directory
+//! exclude each other by a lock on the directory itself.
+//!
+//! Before anything is promised, the file system is asked to do once what every update will need:
+//! exchange two directories, hard-link a file of the install, and rename the install's directory
+//! (which is tried in vain, onto a directory that is not empty, so that it cannot succeed: the
+//! answer alone is of interest).
+
+use std::fs::File;
+use std::path::Path;
+use std::path::PathBuf;
+
+use cap_std::fs::Dir;
+use cofferdam_package::glob::GlobError;
+use cofferdam_package::keyring::TrustedKey;
+use cofferdam_package::manifest::PackageId;
+use cofferdam_package::verify::VerifiedPackage;
+use cofferdam_tree::TreeError;
+use cofferdam_tree::preflight::trial_exchange;
+use cofferdam_tree::preflight::trial_link;
+use cofferdam_tree::verify::Drift;
+use cofferdam_tree::walk::LiveTree;
+use rustix::fs::AtFlags;
+use rustix::fs::FlockOperation;
+use rustix::fs::Mode;
+use rustix::fs::OFlags;
+use serde_json::json;
+
+use crate::building::check_txid;
+use crate::durable;
+use crate::durable::SyncFs;
+use crate::error::Doing as _;
+use crate::error::InstallError;
+use crate::generation;
+use crate::history;
+use crate::history::Entry;
+use crate::history::RecordKind;
+use crate::journal::GenerationRecord;
+use crate::journal::Journal;
+use crate::journal::codec;
+use crate::layout;
+use crate::layout::PlaceError;
+use crate::layout::Site;
+use crate::open::Install;
+use crate::settings;
+use crate::settings::Settings;
+use crate::settings::SettingsError;
+
+/// What is put under care, and how.
+pub struct Adopt<'a> {
+    /// The directory.
+    pub dir: &'a Path,
+    /// What it holds.
+    pub source: AdoptSource<'a>,
+    /// What this machine is for.
+    pub roles: Vec<String>,
+    /// The keys that the operator trusts.
+    pub trust: Vec<TrustedKey>,
+    /// Patterns of append-only files that all generations share.
+    pub live: Vec<String>,
+    /// A name unique in this install, of letters, digits and `-`.
+    pub txid: String,
+    /// Now, in seconds since 1970.
+    pub now_unix_s: u64,
+}
+
+/// What a directory holds when it comes under care.
+pub enum AdoptSource<'a> {
+    /// This package: what it lists is managed, and id, version and data format are its.
+    Package(&'a VerifiedPackage),
+    /// Something that no package describes: every file is state, and there is no version yet.
+    Id(PackageId),
+}
+
+/// A directory that came under care.
+#[derive(Debug)]
+pub struct Adopted {
+    /// The install, opened.
+    pub install: Install,
+    /// Managed files that differ from the package.
+    pub drift: Vec<Drift>,
+}
+
+/// Why a directory did not come under care. Nothing changed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum AdoptError {
+    /// The directories themselves.
+    #[error(transparent)]
+    Place(#[from] PlaceError),
+    /// It is under care already.
+    #[error("`{path}` is under care already: there is `{state}`")]
+    AlreadyAdopted {
+        /// The directory.
+        path: PathBuf,
+        /// Its state directory.
+        state: PathBuf,
+    },
+    /// It is a part of another install.
+    #[error("`{path}` lies inside `{install}`, which is under care")]
+    InsideInstall {
+        /// The directory.
+        path: PathBuf,
+        /// The install that it is a part of.
+        install: PathBuf,
+    },
+    /// Another adopt works on it.
+    #[error("another adopt works on `{path}`")]
+    Busy {
+        /// The directory.
+        path: PathBuf,
+    },
+    /// Its parent is on another file system, or it is a subvolume of its own.
+    #[error(
+        "`{path}` is on another file system, or in another subvolume, than the directory beside which it stands"
+    )]
+    DifferentFileSystem {
+        /// The directory.
+        path: PathBuf,
+    },
+    /// It cannot be renamed, so it could not be exchanged.
+    #[error("`{path}` cannot be renamed")]
+    MoveUnsupported {
+        /// The directory.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// A pattern of live files.
+    #[error(transparent)]
+    Glob(#[from] GlobError),
+    /// Roles, keys or names that an `install.toml` may not hold.
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
+    /// The file system cannot do what updates need, or the tree cannot be read.
+    #[error(transparent)]
+    Tree(#[from] TreeError),
+    /// Anything else.
+    #[error(transparent)]
+    Install(#[from] InstallError),
+}
+
+impl AdoptError {
+    /// The stable code of this error.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Place(error) => error.code(),
+            Self::AlreadyAdopted { .. } => "already-adopted",
+            Self::InsideInstall { .. } => "inside-install",
+            Self::Busy { .. } => "adopt-busy",
+            Self::DifferentFileSystem { .. } => "different-file-system",
+            Self::MoveUnsupported { .. } => "move-unsupported",
+            Self::Glob(_) => "settings-invalid",
+            Self::Settings(error) => error.code(),
+            Self::Tree(error) => error.code(),
+            Self::Install(error) => error.code(),
+        }
+    }
+}
+
+/// Puts a directory under care.
+///
+/// # Errors
+/// Nothing changed, whatever the error.
+pub fn adopt(request: &Adopt<'_>) -> Result<Adopted, AdoptError> {
+    check_txid(&request.txid)?;
+    let id = match &request.source {
+        AdoptSource::Package(package) => package.manifest().id.clone(),
+        AdoptSource::Id(id) => id.clone(),
+    };
+    // What is written for the operator is judged as if the operator had written it.
+    let text = settings::render(&id, &request.roles, &request.trust, &request.live);
+    let settings = Settings::parse(&text, layout::SETTINGS)?;
+
+    let site = Site::resolve(request.dir)?;
+    let live_tree = layout::open_directory(&site.parent, site.name.as_ref()).map_err(|source| {
+        PlaceError::NotADirectory {
+            path: site.path.clone(),
+            source,
+        }
+    })?;
+    let _exclusive = lock_directory(&site, &live_tree)?;
+    refuse_existing(&site)?;
+    refuse_other_file_system(&site, &live_tree)?;
+
+    let scratch_name = layout::scratch_of(&site.name);
+    durable::remove_tree(&site.parent, &scratch_name)?;
+    match build(request, &settings, &text, &site, &live_tree, &scratch_name) {
+        Ok(drift) => {
+            let install = Install::at(site.open_state()?)?;
+            Ok(Adopted { install, drift })
+        }
+        Err(error) => {
+            if let Err(left) = durable::remove_tree(&site.parent, &scratch_name) {
+                tracing::warn!(%left, "the unfinished state directory is left for the next adopt");
+            }
+            Err(error)
+        }
+    }
+}
+
+/// Held on the directory itself, which is there before any state directory.
+fn lock_directory(site: &Site, live: &Dir) -> Result<File, AdoptError> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let fd =
+        rustix::fs::openat(live, ".", flags, Mode::empty()).map_err(|error| PlaceError::Io {
+            path: site.path.clone(),
+            source: error.into(),
+        })?;
+    match rustix::fs::flock(&fd, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => Ok(File::from(fd)),
+        Err(rustix::io::Errno::WOULDBLOCK) => Err(AdoptError::Busy {
+            path: site.path.clone(),
+        }),
+        Err(error) => Err(PlaceError::Io {
+            path: site.path.clone(),
+            source: error.into(),
+        }
+        .into()),
+    }
+}
+
+fn refuse_existing(site: &Site) -> Result<(), AdoptError> {
+    let state = site.path.with_file_name(site.state_name());
+    if std::fs::symlink_metadata(&state).is_ok() {
+        return Err(AdoptError::AlreadyAdopted {
+            path: site.path.clone(),
+            state,
+        });
+    }
+    for above in site.path.ancestors().skip(1) {
+        let Some(name) = above.file_name() else {
+            continue;
+        };
+        let mut beside = name.to_owned();
+        beside.push(layout::STATE_SUFFIX);
+        let is_install = above.with_file_name(&beside).join(layout::JOURNAL).exists();
+        let is_state = name.to_string_lossy().ends_with(layout::STATE_SUFFIX)
+            && above.join(layout::JOURNAL).exists();
+        if is_install || is_state {
+            return Err(AdoptError::InsideInstall {
+                path: site.path.clone(),
+                install: above.to_owned(),
+            });
+        }
+    }
+    Ok(())
+}
+
+fn refuse_other_file_system(site: &Site, live: &Dir) -> Result<(), AdoptError> {
+    let device = |dir: &Dir| {
+        rustix::fs::statat(dir, ".", AtFlags::empty())
+            .map(|stat| stat.st_dev)
+            .map_err(|error| PlaceError::Io {
+                path: site.path.clone(),
+                source: error.into(),
+            })
+    };
+    if device(live)? == device(&site.parent)? {
+        Ok(())
+    } else {
+        Err(AdoptError::DifferentFileSystem {
+            path: site.path.clone(),
+        })
+    }
+}
+
+fn build(
+    request: &Adopt<'_>,
+    settings: &Settings,
+    text: &str,
+    site: &Site,
+    live_tree: &Dir,
+    scratch_name: &str,
+) -> Result<Vec<Drift>, AdoptError> {
+    let doing = || format!("build the state directory of `{}`", site.path.display());
+    // Before: nothing. After, until the rename: a leftover under the temporary name.
+    let state = durable::create_directory(&site.parent, scratch_name).doing(doing)?;
+    let mut sync = SyncFs::open(&state).doing(doing)?;
+    for name in [layout::INCOMING, layout::CACHE] {
+        durable::create_directory(&state, name).doing(doing)?;
+    }
+    let generations = durable::create_directory(&state, layout::GENERATIONS).doing(doing)?;
+    let folder = durable::create_directory(&generations, "1").doing(doing)?;
+
+    let walked = LiveTree::read(live_tree, &settings.live)?;
+    if let Some(odd) = walked.odd().first() {
+        return Err(odd.clone().into_error().into());
+    }
+    let manifest = match &request.source {
+        AdoptSource::Package(package) => Some(package.manifest()),
+        AdoptSource::Id(_) => None,
+    };
+    let (inventory, drift) = cofferdam_tree::adopt::adopt(&walked, manifest, &settings.roles)?;
+    try_out(site, &walked, &state)?;
+
+    generation::write_inventory(&folder, &inventory)?;
+    let mut record = GenerationRecord {
+        version: None,
+        data_format: 0,
+        package: None,
+        roles: settings.roles.clone(),
+        confirmed: true,
+        created_unix_s: request.now_unix_s,
+        txid: request.txid.clone(),
+    };
+    if let AdoptSource::Package(package) = &request.source {
+        generation::write_manifest(
+            &folder,
+            package.manifest_bytes(),
+            &package.signature_files(),
+        )?;
+        record.version = Some(package.manifest().version.clone());
+        record.data_format = package.manifest().data_format;
+        record.package = Some(package.digest());
+    }
+    let body = json!({
+        "id": settings.id.to_string(),
+        "version": record.version.clone(),
+        "package_digest": record.package,
+        "roles": settings.roles.clone(),
+        "drift": drift.len(),
+    });
+    let journal = codec::encode(&Journal::adopted(record));
+    durable::write_unsynced(&state, layout::SETTINGS, text.as_bytes()).doing(doing)?;
+    durable::write_unsynced(&state, layout::JOURNAL, &journal).doing(doing)?;
+    history::append(
+        &state,
+        Entry {
+            at_unix_s: request.now_unix_s,
+            txid: Some(request.txid.clone()),
+            kind: RecordKind::Adopt,
+            body,
+        },
+    )
+    .map_err(InstallError::from)?;
+    sync.sync()
+        .map_err(|source| InstallError::SyncFailed { source })?;
+    // Before: not under care, and a leftover. After: under care, complete; either after a power
+    // cut.
+    durable::move_to_free_name(&site.parent, scratch_name, &site.parent, &site.state_name())
+        .doing(doing)?;
+    // After the sync: under care.
+    durable::sync_directory(&site.parent).doing(doing)?;
+    Ok(drift)
+}
+
+/// Does once what every update will need.
+fn try_out(site: &Site, live: &LiveTree, state: &Dir) -> Result<(), AdoptError> {
+    let doing = || "try the file system out".to_owned();
+    let trial = durable::create_directory(state, "trial").doing(doing)?;
+    durable::write_unsynced(&trial, "mark", b"").doing(doing)?;
+    durable::rename_in_vain(&site.parent, &site.name, state, "trial").map_err(|source| {
+        AdoptError::MoveUnsupported {
+            path: site.path.clone(),
+            source,
+        }
+    })?;
+    durable::remove_tree(state, "trial")?;
+    trial_exchange(&site.parent, state)?;
+    trial_link(live, state)?;
+    Ok(())
+}

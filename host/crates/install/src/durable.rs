@@ -1,0 +1,312 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The only file of this crate that writes, renames, syncs or removes.
+//!
+//! Every function says what a crash just before and just after its lines leaves behind. Files are
+//! written under handles and single names, never under paths, and no name is followed when it is a
+//! symlink. Nothing here decides anything: what to write when is the business of the callers, and
+//! what a half-done sequence means is the business of [`crate::journal::recovery`].
+//!
+//! A sync that failed is final. The kernel reports a lost write once and then forgets it, so a
+//! second call that succeeds proves nothing; [`SyncFs`] therefore remembers the failure, and what
+//! was built is thrown away.
+
+use std::fs::File;
+use std::io;
+use std::io::Seek as _;
+use std::io::SeekFrom;
+use std::io::Write as _;
+use std::os::fd::OwnedFd;
+
+use cap_std::fs::Dir;
+use cofferdam_tree::TreeError;
+use rustix::fs::AtFlags;
+use rustix::fs::Gid;
+use rustix::fs::Mode;
+use rustix::fs::OFlags;
+use rustix::fs::RenameFlags;
+use rustix::fs::Uid;
+use rustix::fs::XattrFlags;
+use rustix::io::Errno;
+
+use crate::layout::temporary_of;
+
+#[cfg(test)]
+pub(crate) mod fault;
+
+/// Files of the state directory are ours alone.
+const PRIVATE_FILE: Mode = Mode::from_raw_mode(0o600);
+/// So are its directories.
+const PRIVATE_DIRECTORY: Mode = Mode::from_raw_mode(0o700);
+
+/// Creates directory `name`, mode 0700, whatever the umask.
+///
+/// Crash before: nothing. After: an empty directory that no document names, collected by the next
+/// recovery.
+pub(crate) fn create_directory(dir: &Dir, name: &str) -> io::Result<Dir> {
+    #[cfg(test)]
+    fault::before("create-directory")?;
+    rustix::fs::mkdirat(dir, name, PRIVATE_DIRECTORY)?;
+    let created = crate::layout::open_directory(dir, name.as_ref())?;
+    rustix::fs::fchmod(&created, PRIVATE_DIRECTORY)?;
+    Ok(created)
+}
+
+/// Opens directory `name`, creating it when it is missing.
+pub(crate) fn ensure_directory(dir: &Dir, name: &str) -> io::Result<Dir> {
+    match crate::layout::open_directory(dir, name.as_ref()) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => create_directory(dir, name),
+        opened => opened,
+    }
+}
+
+/// Writes file `name`, replacing whatever an interrupted attempt left there, without syncing it.
+///
+/// For files that no document names yet: a `syncfs` or [`sync_file`] comes before the document that
+/// does. Crash before, in the middle, after: a leftover, or an unsynced file, in a folder that
+/// recovery collects.
+pub(crate) fn write_unsynced(dir: &Dir, name: &str, bytes: &[u8]) -> io::Result<File> {
+    #[cfg(test)]
+    fault::before("create-file")?;
+    let flags =
+        OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let mut file = File::from(rustix::fs::openat(dir, name, flags, PRIVATE_FILE)?);
+    #[cfg(test)]
+    fault::before_write(&mut file, bytes)?;
+    file.write_all(bytes)?;
+    Ok(file)
+}
+
+/// Writes file `name` and syncs it, but not its directory.
+pub(crate) fn write_synced(dir: &Dir, name: &str, bytes: &[u8]) -> io::Result<()> {
+    let file = write_unsynced(dir, name, bytes)?;
+    sync_file(&file)
+}
+
+/// Syncs one file.
+pub(crate) fn sync_file(file: &File) -> io::Result<()> {
+    #[cfg(test)]
+    fault::before("sync-file")?;
+    file.sync_all()
+}
+
+/// Replaces document `name` whole: a reader, and a crash at any instant, see the old bytes or the
+/// new ones.
+pub(crate) fn replace_file(dir: &Dir, name: &str, bytes: &[u8]) -> io::Result<()> {
+    let temporary = temporary_of(name);
+    // Before and in the middle: the old document, and perhaps a torn temporary file that the next
+    // write truncates.
+    write_synced(dir, &temporary, bytes)?;
+    // After: the old document, and the new one complete under its temporary name.
+    rename_over(dir, &temporary, name)?;
+    // After the rename: the new document for every reader; the old or the new one after a power
+    // cut.
+    sync_directory(dir)
+    // After the sync: the new document, whatever happens.
+}
+
+/// Renames `from` over `to` in one directory.
+///
+/// Crash before: `to` is the old file. After: `to` is the new one; after a power cut either, until
+/// the directory is synced.
+pub(crate) fn rename_over(dir: &Dir, from: &str, to: &str) -> io::Result<()> {
+    #[cfg(test)]
+    fault::before("rename")?;
+    rustix::fs::renameat(dir, from, dir, to)?;
+    Ok(())
+}
+
+/// Moves `from` to a name that must be free.
+///
+/// Crash before: at the old name. After: at the new one; after a power cut at either, until both
+/// directories are synced, the new one first (with the old one first, a power cut in between could
+/// leave it at neither name).
+pub(crate) fn move_to_free_name(
+    from_dir: &Dir,
+    from: &str,
+    to_dir: &Dir,
+    to: &str,
+) -> io::Result<()> {
+    #[cfg(test)]
+    fault::before("move")?;
+    rustix::fs::renameat_with(from_dir, from, to_dir, to, RenameFlags::NOREPLACE)?;
+    Ok(())
+}
+
+/// Exchanges two names in one indivisible operation: the commit.
+///
+/// Crash before: the old tree is live. After: the new tree is live, and the old one stands in its
+/// slot; after a power cut either of the two, until both directories are synced, and never a
+/// mixture.
+pub(crate) fn exchange(a_dir: &Dir, a: &str, b_dir: &Dir, b: &str) -> io::Result<()> {
+    #[cfg(test)]
+    fault::before("exchange")?;
+    rustix::fs::renameat_with(a_dir, a, b_dir, b, RenameFlags::EXCHANGE)?;
+    Ok(())
+}
+
+/// Syncs the names in a directory.
+pub(crate) fn sync_directory(dir: &Dir) -> io::Result<()> {
+    #[cfg(test)]
+    fault::before("sync-directory")?;
+    // Opened anew, since a handle may be a path-only one, which cannot be synced.
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let fd = rustix::fs::openat(dir, ".", flags, Mode::empty())?;
+    rustix::fs::fsync(fd)?;
+    Ok(())
+}
+
+/// Appends `bytes` to file `name` after its first `keep_bytes`, cutting whatever follows them, and
+/// syncs it.
+///
+/// Crash before: as it was. In the middle: a torn last line, which the reader ignores and the next
+/// append cuts. After: the line is there.
+pub(crate) fn append(dir: &Dir, name: &str, keep_bytes: u64, bytes: &[u8]) -> io::Result<()> {
+    #[cfg(test)]
+    fault::before("append")?;
+    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let mut file = File::from(rustix::fs::openat(dir, name, flags, PRIVATE_FILE)?);
+    if file.metadata()?.len() > keep_bytes {
+        file.set_len(keep_bytes)?;
+    }
+    file.seek(SeekFrom::Start(keep_bytes))?;
+    #[cfg(test)]
+    fault::before_write(&mut file, bytes)?;
+    file.write_all(bytes)?;
+    sync_file(&file)
+}
+
+/// Removes file `name`; that it is not there is as good.
+pub(crate) fn remove_file(dir: &Dir, name: &str) -> io::Result<()> {
+    #[cfg(test)]
+    fault::before("remove-file")?;
+    match rustix::fs::unlinkat(dir, name, AtFlags::empty()) {
+        Ok(()) | Err(Errno::NOENT) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Removes whatever stands at `name`, a tree included, by handles; that it is not there is as good.
+///
+/// Crash before, in the middle, after: a leftover, whole or in part, that no document names.
+pub(crate) fn remove_tree(dir: &Dir, name: &str) -> Result<(), TreeError> {
+    #[cfg(test)]
+    fault::before("remove-tree").map_err(fault::as_tree_error)?;
+    match rustix::fs::statat(dir, name, AtFlags::SYMLINK_NOFOLLOW) {
+        Err(Errno::NOENT) => Ok(()),
+        Ok(_) | Err(_) => cofferdam_tree::remove::remove(dir, name),
+    }
+}
+
+/// Tries to rename `from` over `to`, which must be a directory with something in it: this never
+/// succeeds, and the answer tells whether `from` can be renamed at all.
+pub(crate) fn rename_in_vain(from_dir: &Dir, from: &str, to_dir: &Dir, to: &str) -> io::Result<()> {
+    match rustix::fs::renameat(from_dir, from, to_dir, to) {
+        Err(Errno::NOTEMPTY | Errno::EXIST) => Ok(()),
+        Err(error) => Err(error.into()),
+        Ok(()) => Err(io::Error::other(
+            "a directory was renamed over one that is not empty",
+        )),
+    }
+}
+
+/// Writes a file that will take the place of `like`: with its mode, owner and attributes, synced,
+/// not yet its directory.
+///
+/// Crash before, in the middle, after: a temporary file that the journal already names, removed by
+/// recovery.
+pub(crate) fn write_in_the_likeness(
+    dir: &Dir,
+    temporary: &str,
+    bytes: &[u8],
+    like: Option<&File>,
+) -> io::Result<()> {
+    let file = write_unsynced(dir, temporary, bytes)?;
+    if let Some(like) = like {
+        copy_attributes(like, &file)?;
+    }
+    sync_file(&file)
+}
+
+/// Owner and group first, since changing them clears special bits; the mode last.
+fn copy_attributes(from: &File, to: &File) -> io::Result<()> {
+    use std::os::unix::fs::MetadataExt as _;
+    let metadata = from.metadata()?;
+    let current = to.metadata()?;
+    if (metadata.uid(), metadata.gid()) != (current.uid(), current.gid()) {
+        rustix::fs::fchown(
+            to,
+            Some(Uid::from_raw(metadata.uid())),
+            Some(Gid::from_raw(metadata.gid())),
+        )?;
+    }
+    for name in extended_attributes(from)? {
+        let mut value = Vec::with_capacity(64 * 1024);
+        rustix::fs::fgetxattr(
+            from,
+            name.as_slice(),
+            rustix::buffer::spare_capacity(&mut value),
+        )?;
+        rustix::fs::fsetxattr(to, name.as_slice(), &value, XattrFlags::empty())?;
+    }
+    rustix::fs::fchmod(to, Mode::from_raw_mode(metadata.mode() & 0o7777))?;
+    Ok(())
+}
+
+/// The names of a file's extended attributes, ACLs included; none where the file system has no such
+/// thing.
+fn extended_attributes(file: &File) -> io::Result<Vec<Vec<u8>>> {
+    let mut names = Vec::with_capacity(64 * 1024);
+    match rustix::fs::flistxattr(file, rustix::buffer::spare_capacity(&mut names)) {
+        Ok(_) => Ok(names
+            .split(|byte| *byte == 0)
+            .filter(|name| !name.is_empty())
+            .map(<[u8]>::to_vec)
+            .collect()),
+        Err(Errno::OPNOTSUPP) => Ok(Vec::new()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// One file system, to be synced whole; opened before the first write, since it reports only errors
+/// from then on.
+#[derive(Debug)]
+pub struct SyncFs {
+    fd: OwnedFd,
+    failed: bool,
+}
+
+impl SyncFs {
+    /// Opens the file system that holds `dir`.
+    ///
+    /// # Errors
+    /// The system refused.
+    pub fn open(dir: &Dir) -> io::Result<Self> {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let fd = rustix::fs::openat(dir, ".", flags, Mode::empty())?;
+        Ok(Self { fd, failed: false })
+    }
+
+    /// Writes everything down. Fails for ever once it has failed.
+    ///
+    /// # Errors
+    /// Something written since this was opened is lost.
+    pub fn sync(&mut self) -> io::Result<()> {
+        if self.failed {
+            return Err(io::Error::other(
+                "an earlier sync of this file system failed",
+            ));
+        }
+        // Before: everything built may be lost in a power cut; the journal does not count on it.
+        // After: it is all on the disk, and the journal may name it.
+        let result = self.sync_once();
+        self.failed = result.is_err();
+        result
+    }
+
+    fn sync_once(&self) -> io::Result<()> {
+        #[cfg(test)]
+        fault::before("sync-file-system")?;
+        rustix::fs::syncfs(&self.fd)?;
+        Ok(())
+    }
+}

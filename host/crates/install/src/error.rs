@@ -1,0 +1,363 @@
+// SPDX-License-Identifier: Apache-2.0
+//! What can go wrong with an install as a whole, and the table of every code of this crate.
+//!
+//! Each document has its own error beside its own code; [`InstallError`] is what the operations on
+//! an install answer with, and passes the code of the inner one on. Texts for people are composed
+//! at the command line, from the code.
+
+use std::io;
+use std::path::PathBuf;
+
+use semver::Version;
+
+use crate::history::HistoryError;
+use crate::journal::codec::UnreadableJournal;
+use crate::journal::recovery::Contradiction;
+use crate::layout::PlaceError;
+use crate::lock::Holder;
+use crate::settings::SettingsError;
+
+/// Every code that this crate's errors carry, and what to do next.
+pub const CODES: &[(&str, &str)] = &[
+    (
+        "adopt-busy",
+        "another adopt works on this directory: wait for it",
+    ),
+    (
+        "already-adopted",
+        "the directory is under care already: see `status`",
+    ),
+    ("bad-txid", "this is a defect of the program: report it"),
+    (
+        "busy",
+        "another command holds the install: wait for it, or look at the process named",
+    ),
+    (
+        "config-changed",
+        "somebody changed the config file meanwhile: look at it, then run the command again",
+    ),
+    (
+        "config-unreadable",
+        "check the file named under `[config]`: it must be a regular file that can be read",
+    ),
+    (
+        "different-file-system",
+        "the install and the directory beside it must be on one file system",
+    ),
+    (
+        "no-exchange",
+        "the file system cannot exchange two directories: move the install to ext4, xfs, btrfs or tmpfs",
+    ),
+    (
+        "generation-damaged",
+        "the kept tree is not what was sealed: choose another generation, or apply the package again",
+    ),
+    (
+        "generation-unreadable",
+        "a file in the generation's folder is missing or damaged: choose another generation",
+    ),
+    (
+        "history-unreadable",
+        "move the history file away, keep it, and run the command again",
+    ),
+    (
+        "inside-install",
+        "name the install that it is a part of, or a directory outside",
+    ),
+    (
+        "interrupted",
+        "run `recover`: the install is the old one or the new one, whole",
+    ),
+    ("io", "see the cause"),
+    (
+        "is-state-directory",
+        "name the install directory, not the one that ends in `.cofferdam`",
+    ),
+    (
+        "journal-unreadable",
+        "a person must decide: compare the trees with `status`, then restore the state directory",
+    ),
+    (
+        "no-hard-links",
+        "the file system must allow hard links between the install and the directory beside it",
+    ),
+    (
+        "move-unsupported",
+        "the directory cannot be renamed: is it a mount point, or below one layer of an overlay?",
+    ),
+    (
+        "needs-person",
+        "nothing was touched: compare what was found with what is said here, and put the trees in place",
+    ),
+    ("not-condemned", "see `status` for what is condemned here"),
+    (
+        "no-generation",
+        "see `status` for the generations that are kept",
+    ),
+    (
+        "no-parent-directory",
+        "the root directory cannot be put under care",
+    ),
+    (
+        "disk-full",
+        "free space or inodes, then run the command again",
+    ),
+    (
+        "not-adopted",
+        "put the directory under care first, with `adopt`",
+    ),
+    ("not-a-directory", "name the install directory"),
+    ("path-not-utf8", "rename the directory"),
+    ("read-only", "the file system is mounted read-only"),
+    (
+        "refused-unreadable",
+        "restore `refused.json` in the state directory",
+    ),
+    (
+        "registry-unreadable",
+        "remove the damaged entry, or restore it",
+    ),
+    (
+        "settings-invalid",
+        "correct the line named in `install.toml`",
+    ),
+    (
+        "state-changed",
+        "look at what changed; then `--discard-changes`, or `--keep-state`",
+    ),
+    (
+        "state-exposed",
+        "make the state directory yours and mode 0700",
+    ),
+    (
+        "state-format-lower",
+        "today's data cannot be read by the older program: roll back with the state of that time",
+    ),
+    (
+        "sync-failed",
+        "the disk did not take what was written: see the system log before trying again",
+    ),
+    (
+        "writable-by-others",
+        "take write access from group and others, or move the install",
+    ),
+];
+
+/// The code of an error of the system.
+pub(crate) fn io_code(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "disk-full",
+        io::ErrorKind::ReadOnlyFilesystem => "read-only",
+        _ => "io",
+    }
+}
+
+/// How many state files differ.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct StateChanges {
+    /// Files that were not there when the generation was sealed.
+    pub added: usize,
+    /// Files with other content, mode or owner.
+    pub changed: usize,
+    /// Files that are gone.
+    pub removed: usize,
+}
+
+/// Why an operation on an install did not happen.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum InstallError {
+    /// The directories themselves.
+    #[error(transparent)]
+    Place(#[from] PlaceError),
+    /// `install.toml`.
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
+    /// `transaction.json`.
+    #[error(transparent)]
+    Journal(#[from] UnreadableJournal),
+    /// `history.jsonl`.
+    #[error(transparent)]
+    History(#[from] HistoryError),
+    /// Somebody else works on the install.
+    #[error("the install is busy: {holder}")]
+    Busy {
+        /// Who.
+        holder: Holder,
+    },
+    /// Recovery found what it cannot explain.
+    #[error("the install needs a person: {found}")]
+    NeedsPerson {
+        /// What was found.
+        found: Contradiction,
+    },
+    /// The commit could not be finished, or not be undone: recovery will.
+    #[error("the transaction is interrupted: {doing}")]
+    Interrupted {
+        /// What was being done.
+        doing: &'static str,
+        /// Why it did not work.
+        source: Box<InstallError>,
+    },
+    /// `refused.json`.
+    #[error("`refused.json` cannot be believed: {reason}")]
+    RefusedUnreadable {
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A file in a generation's folder.
+    #[error("generation {generation}: `{file}` cannot be believed: {reason}")]
+    GenerationUnreadable {
+        /// Whose folder.
+        generation: u64,
+        /// Which file.
+        file: &'static str,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// No such generation, or it has no tree to go back to.
+    #[error("there is no generation {wanted} to roll back to: kept are {kept}")]
+    NoGeneration {
+        /// The number asked for, or "older".
+        wanted: String,
+        /// The numbers that could be asked for.
+        kept: String,
+    },
+    /// The kept tree's managed files are not what was sealed.
+    #[error(
+        "generation {generation} is damaged: {count} managed files differ, the first is `{first}`"
+    )]
+    GenerationDamaged {
+        /// The generation.
+        generation: u64,
+        /// How many files differ.
+        count: usize,
+        /// One of them.
+        first: String,
+    },
+    /// A rollback would throw state away.
+    #[error(
+        "state changed since generation {generation} was made: {} added, {} changed, {} removed",
+        .changes.added, .changes.changed, .changes.removed
+    )]
+    StateChanged {
+        /// The live generation.
+        generation: u64,
+        /// How much.
+        changes: StateChanges,
+        /// Which files.
+        paths: Vec<String>,
+    },
+    /// Today's state would be given to a program that cannot read it.
+    #[error("the state has data format {live}, but generation {generation} reads {target}")]
+    StateFormatLower {
+        /// The generation asked for.
+        generation: u64,
+        /// Its data format.
+        target: u64,
+        /// The live one.
+        live: u64,
+    },
+    /// A config file outside the install is not what it was.
+    #[error("config file `{name}` at `{path}` was changed by somebody else since it was read")]
+    ConfigChanged {
+        /// What the operator calls it.
+        name: String,
+        /// Where it is.
+        path: PathBuf,
+    },
+    /// A config file outside the install cannot be used.
+    #[error("config file `{name}` at `{path}` cannot be used: {reason}")]
+    ConfigUnreadable {
+        /// What the operator calls it.
+        name: String,
+        /// Where it is.
+        path: PathBuf,
+        /// Why.
+        reason: String,
+    },
+    /// What was written may not be on the disk.
+    #[error("the file system could not write everything down")]
+    SyncFailed {
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The package.
+    #[error(transparent)]
+    Package(#[from] cofferdam_package::error::PackageError),
+    /// The tree.
+    #[error(transparent)]
+    Tree(#[from] cofferdam_tree::TreeError),
+    /// A condemned package or version that is not there to be lifted.
+    #[error("version {version} is not condemned here")]
+    NotCondemned {
+        /// The version asked for.
+        version: Version,
+    },
+    /// A name that must not stand in file names.
+    #[error("`{txid}` cannot name a transaction, expected 1 to 64 letters, digits and `-`")]
+    BadTxid {
+        /// The name.
+        txid: String,
+    },
+    /// A registry entry.
+    #[error("registry entry `{entry}` cannot be believed: {reason}")]
+    RegistryUnreadable {
+        /// The file.
+        entry: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The system refused.
+    #[error("cannot {doing}")]
+    Io {
+        /// What was being done.
+        doing: String,
+        /// What the system said.
+        source: io::Error,
+    },
+}
+
+impl InstallError {
+    /// The stable code of this error.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Place(error) => error.code(),
+            Self::Settings(error) => error.code(),
+            Self::Journal(error) => error.code(),
+            Self::History(error) => error.code(),
+            Self::Busy { .. } => "busy",
+            Self::NeedsPerson { .. } => "needs-person",
+            Self::Interrupted { .. } => "interrupted",
+            Self::RefusedUnreadable { .. } => "refused-unreadable",
+            Self::GenerationUnreadable { .. } => "generation-unreadable",
+            Self::NoGeneration { .. } => "no-generation",
+            Self::GenerationDamaged { .. } => "generation-damaged",
+            Self::StateChanged { .. } => "state-changed",
+            Self::StateFormatLower { .. } => "state-format-lower",
+            Self::ConfigChanged { .. } => "config-changed",
+            Self::ConfigUnreadable { .. } => "config-unreadable",
+            Self::SyncFailed { .. } => "sync-failed",
+            Self::Package(error) => error.code(),
+            Self::Tree(error) => error.code(),
+            Self::NotCondemned { .. } => "not-condemned",
+            Self::BadTxid { .. } => "bad-txid",
+            Self::RegistryUnreadable { .. } => "registry-unreadable",
+            Self::Io { source, .. } => io_code(source),
+        }
+    }
+}
+
+/// Says what was being done when the system refused.
+pub(crate) trait Doing<T> {
+    fn doing(self, doing: impl FnOnce() -> String) -> Result<T, InstallError>;
+}
+
+impl<T> Doing<T> for io::Result<T> {
+    fn doing(self, doing: impl FnOnce() -> String) -> Result<T, InstallError> {
+        self.map_err(|source| InstallError::Io {
+            doing: doing(),
+            source,
+        })
+    }
+}

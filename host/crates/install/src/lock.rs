@@ -1,0 +1,211 @@
+// SPDX-License-Identifier: Apache-2.0
+//! One writer at a time, and who it is.
+//!
+//! The lock is the operating system's, on the file `lock`: it goes with the process that holds it,
+//! however that ends, so a file left by a crash holds nothing. It is a lock on an inode, so another
+//! name for the same install (a symlink, a bind mount) meets the same lock. What is written inside
+//! only says who, for messages: nothing depends on it.
+//!
+//! Readers never take the lock, not even for an instant, since that would make a writer fail.
+//! Whether a holder lives is read from `/proc` instead: same process id and same start time.
+
+use std::fmt;
+use std::fs::File;
+use std::io;
+use std::io::Read as _;
+use std::io::Seek as _;
+use std::io::Write as _;
+use std::os::unix::fs::MetadataExt as _;
+
+use cap_std::fs::Dir;
+use rustix::fs::AtFlags;
+use rustix::fs::Mode;
+use rustix::fs::OFlags;
+use serde::Deserialize;
+use serde::Serialize;
+
+use crate::layout::LOCK;
+
+/// A lock file holds one line.
+const CAP_BYTES: u64 = 64 * 1024;
+
+/// Who holds, or held, the lock.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Holder {
+    /// Its process id.
+    pub pid: u32,
+    /// When that process started, in the kernel's clock ticks since boot: tells it from a later one
+    /// with its id.
+    pub process_started_ticks: u64,
+    /// What it runs.
+    pub command: String,
+    /// Since when it holds the lock, in seconds since 1970.
+    pub since_unix_s: u64,
+}
+
+impl fmt::Display for Holder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.pid == 0 {
+            return f.write_str("by a process that did not say who it is");
+        }
+        write!(
+            f,
+            "`{}`, process {}, since second {} of 1970",
+            self.command, self.pid, self.since_unix_s
+        )
+    }
+}
+
+impl Holder {
+    /// Somebody who has the lock, but has not written who it is.
+    fn unknown() -> Self {
+        Self {
+            pid: 0,
+            process_started_ticks: 0,
+            command: String::new(),
+            since_unix_s: 0,
+        }
+    }
+
+    /// Whether that very process still runs.
+    pub fn is_alive(&self) -> bool {
+        self.pid != 0 && process_started_ticks(self.pid) == Some(self.process_started_ticks)
+    }
+}
+
+/// The lock, held until this is dropped or the process ends.
+#[derive(Debug)]
+pub(crate) struct Lock {
+    file: File,
+}
+
+impl Drop for Lock {
+    /// Takes the name out, for readers; the lock itself goes with the file, and with the process.
+    fn drop(&mut self) {
+        let _named_still = self.file.set_len(0);
+    }
+}
+
+/// Why the lock was not taken.
+#[derive(Debug)]
+pub(crate) enum LockError {
+    Held(Holder),
+    Io(io::Error),
+}
+
+impl From<io::Error> for LockError {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
+}
+
+/// Takes the lock at once, or says who has it.
+pub(crate) fn take(state: &Dir, command: &str, now_unix_s: u64) -> Result<Lock, LockError> {
+    let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let fd = rustix::fs::openat(state, LOCK, flags, Mode::from_raw_mode(0o600))
+        .map_err(io::Error::from)?;
+    let mut file = File::from(fd);
+    match file.try_lock() {
+        Ok(()) => {}
+        Err(std::fs::TryLockError::WouldBlock) => {
+            return Err(LockError::Held(read(state).unwrap_or_else(Holder::unknown)));
+        }
+        Err(std::fs::TryLockError::Error(error)) => return Err(error.into()),
+    }
+    // A `release` may have taken the whole state directory away between the opening and the
+    // locking.
+    let named =
+        rustix::fs::statat(state, LOCK, AtFlags::SYMLINK_NOFOLLOW).map_err(io::Error::from)?;
+    if named.st_ino != file.metadata()?.ino() {
+        return Err(LockError::Held(Holder::unknown()));
+    }
+    let pid = std::process::id();
+    let holder = Holder {
+        pid,
+        process_started_ticks: process_started_ticks(pid).unwrap_or(0),
+        command: command
+            .chars()
+            .filter(|c| !c.is_control())
+            .take(200)
+            .collect(),
+        since_unix_s: now_unix_s,
+    };
+    let line = serde_json::to_vec(&holder).map_err(io::Error::from)?;
+    // Not synced, and not a durable operation: it says who runs now, and nobody runs after a power
+    // cut. A full disk must not keep anybody from recovering, so a name that cannot be written is
+    // left out.
+    let _unnamed = file
+        .set_len(0)
+        .and_then(|()| file.rewind())
+        .and_then(|()| file.write_all(&line));
+    Ok(Lock { file })
+}
+
+/// Who the lock file names, alive or not.
+pub(crate) fn read(state: &Dir) -> Option<Holder> {
+    let bytes = crate::layout::read_file(state, LOCK, CAP_BYTES).ok()??;
+    serde_json::from_slice(&bytes).ok()
+}
+
+/// Field 22 of `/proc/PID/stat`, counted behind the command name, which may itself hold blanks and
+/// brackets.
+fn process_started_ticks(pid: u32) -> Option<u64> {
+    let mut text = String::new();
+    File::open(format!("/proc/{pid}/stat"))
+        .ok()?
+        .take(CAP_BYTES)
+        .read_to_string(&mut text)
+        .ok()?;
+    let (_, fields) = text.rsplit_once(')')?;
+    fields.split_ascii_whitespace().nth(19)?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn directory() -> (tempfile::TempDir, Dir) {
+        let temporary = tempfile::tempdir().unwrap();
+        let dir = Dir::open_ambient_dir(temporary.path(), cap_std::ambient_authority()).unwrap();
+        (temporary, dir)
+    }
+
+    #[test]
+    fn the_second_taker_is_told_who_and_since_when() {
+        let (_temporary, dir) = directory();
+        let held = take(&dir, "apply", 77).unwrap();
+        let Err(LockError::Held(holder)) = take(&dir, "rollback", 99) else {
+            panic!("taken twice")
+        };
+        assert_eq!(
+            (holder.command.as_str(), holder.since_unix_s),
+            ("apply", 77)
+        );
+        assert_eq!(holder.pid, std::process::id());
+        assert!(holder.is_alive());
+        drop(held);
+        take(&dir, "rollback", 99).unwrap();
+    }
+
+    #[test]
+    fn a_lock_file_left_by_a_dead_process_holds_nothing() {
+        let (_temporary, dir) = directory();
+        let dead = Holder {
+            pid: 1,
+            process_started_ticks: u64::MAX,
+            command: "apply".into(),
+            since_unix_s: 1,
+        };
+        dir.write(LOCK, serde_json::to_vec(&dead).unwrap()).unwrap();
+        assert!(!read(&dir).unwrap().is_alive());
+        take(&dir, "recover", 2).unwrap();
+    }
+
+    #[test]
+    fn a_lock_file_with_rubbish_inside_is_still_a_lock() {
+        let (_temporary, dir) = directory();
+        dir.write(LOCK, b"\xff{").unwrap();
+        let _held = take(&dir, "apply", 1).unwrap();
+        assert!(matches!(take(&dir, "apply", 1), Err(LockError::Held(_))));
+    }
+}

@@ -1,0 +1,259 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Config files outside the install: each with its own, journaled rename.
+//!
+//! The next content is written beside its target, with the target's mode, owner and attributes,
+//! under a name that the journal already knows. It takes the target's place only after the exchange
+//! is durable, and only while the target still holds what it held when the transaction read it:
+//! nothing that somebody else wrote is ever overwritten.
+
+use std::fs::File;
+use std::io;
+use std::io::Read as _;
+use std::path::Path;
+use std::path::PathBuf;
+
+use cap_std::ambient_authority;
+use cap_std::fs::Dir;
+use cofferdam_package::digest::Digest;
+use rustix::fs::Mode;
+use rustix::fs::OFlags;
+
+use crate::durable;
+use crate::error::InstallError;
+use crate::error::io_code;
+use crate::generation::SavedConfig;
+use crate::journal::ConfigSwap;
+use crate::journal::recovery::ConfigFound;
+use crate::journal::recovery::TargetFound;
+use crate::layout;
+use crate::settings::ConfigFileAt;
+use crate::settings::Settings;
+
+/// Stops a target that grew out of all proportion from being read into memory.
+const CAP_BYTES: u64 = 16 * 1024 * 1024;
+
+/// A config file outside the install that changes: as the pipeline read it, and as it is to become.
+#[derive(Clone, Debug)]
+pub struct ConfigOutside {
+    /// What the operator calls it.
+    pub name: String,
+    /// The file; a symlink is followed once, to its real path.
+    pub path: PathBuf,
+    /// What it held when it was read; none when there was no such file.
+    pub before: Option<Vec<u8>>,
+    /// What it is to hold.
+    pub after: Vec<u8>,
+}
+
+/// A file outside, resolved: the directory that holds it, by handle, and its name there.
+pub(crate) struct Located {
+    pub(crate) path: PathBuf,
+    pub(crate) folder: Dir,
+    pub(crate) name: String,
+}
+
+/// Resolves a config file to its real path; the file itself need not exist, its directory must.
+pub(crate) fn locate(path: &Path) -> Result<Located, String> {
+    let real = match std::fs::canonicalize(path) {
+        Ok(real) => real,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            let parent = path.parent().ok_or("it has no directory")?;
+            let name = path.file_name().ok_or("it has no name")?;
+            let parent = std::fs::canonicalize(parent)
+                .map_err(|error| format!("its directory cannot be found: {error}"))?;
+            if std::fs::symlink_metadata(parent.join(name)).is_ok() {
+                return Err("it is a symlink that leads nowhere".to_owned());
+            }
+            parent.join(name)
+        }
+        Err(error) => return Err(format!("it cannot be found: {error}")),
+    };
+    let name = real.file_name().and_then(|name| name.to_str());
+    let name = name.ok_or("its name is not UTF-8")?.to_owned();
+    let parent = real.parent().ok_or("it has no directory")?;
+    if real.to_str().is_none() {
+        return Err("its path is not UTF-8".to_owned());
+    }
+    let folder =
+        open_folder(parent).map_err(|error| format!("its directory cannot be opened: {error}"))?;
+    Ok(Located {
+        path: real,
+        folder,
+        name,
+    })
+}
+
+fn open_folder(path: &Path) -> io::Result<Dir> {
+    Dir::open_ambient_dir(path, ambient_authority())
+}
+
+/// Opens a file that the journal names: the directory is real, so it is opened as it stands.
+pub(crate) fn reopen(path: &Path) -> io::Result<(Dir, String)> {
+    let invalid = || io::Error::new(io::ErrorKind::InvalidInput, "not the path of a file");
+    let name = path
+        .file_name()
+        .and_then(|name| name.to_str())
+        .ok_or_else(invalid)?;
+    Ok((
+        open_folder(path.parent().ok_or_else(invalid)?)?,
+        name.to_owned(),
+    ))
+}
+
+/// Opens a regular file without following a symlink; `None` when nothing is there.
+fn open_regular(folder: &Dir, name: &str) -> io::Result<Option<File>> {
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let file = match rustix::fs::openat(folder, name, flags, Mode::empty()) {
+        Ok(fd) => File::from(fd),
+        Err(rustix::io::Errno::NOENT) => return Ok(None),
+        Err(error) => return Err(error.into()),
+    };
+    if !file.metadata()?.is_file() {
+        return Err(io::Error::new(
+            io::ErrorKind::InvalidData,
+            "not a regular file",
+        ));
+    }
+    Ok(Some(file))
+}
+
+fn read_regular(file: &File) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    file.take(CAP_BYTES + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > CAP_BYTES {
+        return Err(io::Error::new(
+            io::ErrorKind::FileTooLarge,
+            format!("more than {CAP_BYTES} bytes"),
+        ));
+    }
+    Ok(bytes)
+}
+
+/// The content of a located file; `None` when there is no such file.
+pub(crate) fn read(located: &Located) -> io::Result<Option<Vec<u8>>> {
+    open_regular(&located.folder, &located.name)?
+        .map(|file| read_regular(&file))
+        .transpose()
+}
+
+/// Every config file outside that the operator declares, as it stands; one that does not exist is
+/// left out.
+pub(crate) fn read_declared(
+    settings: &Settings,
+) -> Result<Vec<(SavedConfig, Vec<u8>)>, InstallError> {
+    let mut found = Vec::new();
+    for (name, place) in &settings.config {
+        let Some(ConfigFileAt::Outside(path)) = &place.file else {
+            continue;
+        };
+        if let Some(current) = read_named(name, path)? {
+            found.push(current);
+        }
+    }
+    Ok(found)
+}
+
+/// One config file outside, as it stands; `None` when there is no such file.
+pub(crate) fn read_named(
+    name: &str,
+    path: &Path,
+) -> Result<Option<(SavedConfig, Vec<u8>)>, InstallError> {
+    let unusable = |reason: String| InstallError::ConfigUnreadable {
+        name: name.to_owned(),
+        path: path.to_owned(),
+        reason,
+    };
+    let located = locate(path).map_err(unusable)?;
+    let Some(bytes) = read(&located).map_err(|error| unusable(error.to_string()))? else {
+        return Ok(None);
+    };
+    let saved = SavedConfig {
+        name: name.to_owned(),
+        target: located.path,
+        digest: Digest::of(&bytes),
+    };
+    Ok(Some((saved, bytes)))
+}
+
+/// The plan of a rename, before anything is written.
+pub(crate) fn plan_swap(
+    name: &str,
+    located: &Located,
+    txid: &str,
+    before: Option<&[u8]>,
+    after: &[u8],
+) -> ConfigSwap {
+    ConfigSwap {
+        name: name.to_owned(),
+        target: located.path.clone(),
+        temporary: located
+            .path
+            .with_file_name(layout::config_temporary(&located.name, txid)),
+        old_digest: before.map(Digest::of),
+        new_digest: Digest::of(after),
+    }
+}
+
+/// Writes the next content beside its target, synced with its directory. The journal names the file
+/// already.
+pub(crate) fn write_waiting(swap: &ConfigSwap, bytes: &[u8]) -> Result<(), InstallError> {
+    let failed = |source: io::Error| match io_code(&source) {
+        "io" => InstallError::ConfigUnreadable {
+            name: swap.name.clone(),
+            path: swap.target.clone(),
+            reason: source.to_string(),
+        },
+        _ => InstallError::Io {
+            doing: format!("write beside `{}`", swap.target.display()),
+            source,
+        },
+    };
+    let write = || -> io::Result<()> {
+        let (folder, target) = reopen(&swap.target)?;
+        let (_, temporary) = reopen(&swap.temporary)?;
+        let like = open_regular(&folder, &target)?;
+        // Before: nothing. In the middle and after: a file that recovery removes by its journaled
+        // name.
+        durable::write_in_the_likeness(&folder, &temporary, bytes, like.as_ref())?;
+        durable::sync_directory(&folder)
+    };
+    write().map_err(failed)
+}
+
+/// What stands at a target and beside it. What cannot be read is neither old nor new.
+pub(crate) fn observe(swap: &ConfigSwap) -> ConfigFound {
+    let digest_at = |path: &Path| -> io::Result<Option<Digest>> {
+        let (folder, name) = reopen(path)?;
+        open_regular(&folder, &name)?
+            .map(|file| Ok(Digest::of(&read_regular(&file)?)))
+            .transpose()
+    };
+    let target = match digest_at(&swap.target) {
+        Ok(Some(found)) if found == swap.new_digest => TargetFound::New,
+        Ok(found) if found == swap.old_digest => TargetFound::Old,
+        Ok(Some(_) | None) | Err(_) => TargetFound::Neither,
+    };
+    let waiting = matches!(digest_at(&swap.temporary), Ok(Some(found)) if found == swap.new_digest);
+    ConfigFound { target, waiting }
+}
+
+/// Puts the next content in its target's place. Only after the exchange is durable.
+pub(crate) fn rename_into_place(swap: &ConfigSwap) -> io::Result<()> {
+    let (folder, target) = reopen(&swap.target)?;
+    let (_, temporary) = reopen(&swap.temporary)?;
+    // Before: the target is old, and recovery renames it. After: it is new, or old again after a
+    // power cut, and recovery finishes either.
+    durable::rename_over(&folder, &temporary, &target)?;
+    // After the sync: it is new.
+    durable::sync_directory(&folder)
+}
+
+/// Removes what waits beside a target, whole or torn; that it is gone is as good, and so is its
+/// whole directory.
+pub(crate) fn remove_waiting(temporary: &Path) -> io::Result<()> {
+    match reopen(temporary) {
+        Ok((folder, name)) => durable::remove_file(&folder, &name),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(error),
+    }
+}

@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: Apache-2.0
+//! An install at rest, whose lock is held: the only thing that a transaction can begin from, and
+//! what every one ends in.
+//!
+//! Small changes that need no transaction are made here: confirm, condemn, allow, prune. Each is
+//! one replacement of the journal, with whatever follows from it done afterwards and caught up when
+//! a crash comes in between.
+
+use semver::Version;
+
+use crate::durable;
+use crate::error::Doing as _;
+use crate::error::InstallError;
+use crate::history;
+use crate::history::Entry;
+use crate::history::Record;
+use crate::journal::Journal;
+use crate::layout;
+use crate::layout::Site;
+use crate::lock::Lock;
+use crate::open::Install;
+use crate::recover;
+use crate::recover::write_journal;
+use crate::refused;
+use crate::refused::Condemned;
+
+/// An install at rest, whose lock is held.
+#[must_use = "the lock is held until this is dropped"]
+#[derive(Debug)]
+pub struct Ready {
+    pub(crate) install: Install,
+    pub(crate) lock: Lock,
+}
+
+impl Ready {
+    /// The install, for reading.
+    pub fn install(&self) -> &Install {
+        &self.install
+    }
+
+    /// The journal.
+    pub fn journal(&self) -> &Journal {
+        &self.install.journal
+    }
+
+    /// The service that a transaction stopped runs again.
+    ///
+    /// # Errors
+    /// The journal cannot be written.
+    pub fn service_started(&mut self) -> Result<(), InstallError> {
+        if !self.install.journal.service_owed {
+            return Ok(());
+        }
+        let next = Journal {
+            service_owed: false,
+            ..self.install.journal.clone()
+        };
+        // Before: owed, and the service is started once more, which does no harm. After: not owed.
+        write_journal(&mut self.install, next)
+    }
+
+    /// The live generation has proved healthy: floors go up to it.
+    ///
+    /// # Errors
+    /// The journal cannot be written.
+    pub fn confirm(&mut self) -> Result<(), InstallError> {
+        let next = self.install.journal.confirmed();
+        if next == self.install.journal {
+            return Ok(());
+        }
+        // Before: unconfirmed. After: confirmed, with its floors.
+        write_journal(&mut self.install, next)
+    }
+
+    /// Condemns a package: it is not to be applied here again.
+    ///
+    /// # Errors
+    /// The journal or the list cannot be written.
+    pub fn condemn(&mut self, condemned: Condemned) -> Result<(), InstallError> {
+        let next = Journal {
+            condemning: Some(condemned),
+            ..self.install.journal.clone()
+        };
+        // Before: nothing. After: decided, and moved into the list here or by the next command.
+        write_journal(&mut self.install, next)?;
+        recover::catch_up_condemned(&mut self.install)
+    }
+
+    /// Lifts the condemnation of every package with this version; answers with what was lifted.
+    ///
+    /// # Errors
+    /// `not-condemned`, or the journal or the list cannot be written.
+    pub fn allow(&mut self, version: &Version) -> Result<Vec<Condemned>, InstallError> {
+        let (lifted, kept): (Vec<_>, Vec<_>) = refused::read(self.install.place.state())?
+            .into_iter()
+            .partition(|condemned| condemned.version.as_ref() == Some(version));
+        if lifted.is_empty() {
+            return Err(InstallError::NotCondemned {
+                version: version.clone(),
+            });
+        }
+        let mut next = self.install.journal.clone();
+        for condemned in &lifted {
+            next.stopped_crashes.remove(&condemned.package);
+        }
+        // Before: condemned. In between: condemned, its crashes forgotten. After: allowed.
+        write_journal(&mut self.install, next)?;
+        refused::write(self.install.place.state(), kept)?;
+        Ok(lifted)
+    }
+
+    /// Removes old generations past the operator's number, oldest first; never the live one. Does
+    /// nothing while the live generation is unconfirmed. Answers with what was removed.
+    ///
+    /// # Errors
+    /// A mistake in `install.toml`, or the journal cannot be written. A folder that cannot be
+    /// removed is a leftover, collected by the next command.
+    pub fn prune(&mut self) -> Result<Vec<u64>, InstallError> {
+        let keep = self.install.settings()?.generations as usize;
+        let journal = &self.install.journal;
+        let excess = journal.generations.len().saturating_sub(keep);
+        if excess == 0 || !journal.is_confirmed() {
+            return Ok(Vec::new());
+        }
+        let live = journal.live;
+        let pruned: Vec<u64> = journal
+            .generations
+            .keys()
+            .copied()
+            .filter(|number| *number != live)
+            .take(excess)
+            .collect();
+        let mut next = journal.clone();
+        next.generations
+            .retain(|number, _| !pruned.contains(number));
+        // Before: kept. After: not named any more, so the folder is a leftover, whole or in part.
+        write_journal(&mut self.install, next)?;
+        let folder = self
+            .install
+            .place
+            .open_generations()
+            .doing(|| "open the generations".to_owned())?;
+        for number in &pruned {
+            if let Err(error) = durable::remove_tree(&folder, &number.to_string()) {
+                tracing::warn!(generation = number, %error, "an old generation is left for the next command");
+            }
+        }
+        Ok(pruned)
+    }
+
+    /// Adds a record to the history.
+    ///
+    /// # Errors
+    /// The history is damaged or cannot be written.
+    pub fn append_history(&mut self, entry: Entry) -> Result<Record, InstallError> {
+        Ok(history::append(self.install.place.state(), entry)?)
+    }
+
+    /// Stops caring: the install stays as it is, the state directory goes, with every kept
+    /// generation.
+    ///
+    /// # Errors
+    /// The state directory cannot be taken away: nothing changed then. What cannot be removed
+    /// afterwards is collected by the next `adopt` of this directory.
+    pub fn release(self) -> Result<(), InstallError> {
+        let Self { install, lock } = self;
+        let site = Site::resolve(install.place.path())?;
+        let scratch = layout::scratch_of(&site.name);
+        let doing = || format!("take `{}` away", install.place.state_path().display());
+        durable::remove_tree(&site.parent, &scratch)?;
+        // Before: under care. After: not under care, and what is left is collected here or by the
+        // next `adopt`.
+        durable::move_to_free_name(&site.parent, &site.state_name(), &site.parent, &scratch)
+            .doing(doing)?;
+        durable::sync_directory(&site.parent).doing(doing)?;
+        if let Err(error) = durable::remove_tree(&site.parent, &scratch) {
+            tracing::warn!(%error, "the state directory is left under its temporary name");
+        }
+        drop(lock);
+        Ok(())
+    }
+}

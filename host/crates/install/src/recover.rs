@@ -1,0 +1,444 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Recovery: observe what is on disk, decide purely, act, and do so again until nothing is left to
+//! do.
+//!
+//! Every command that writes comes through [`Locked::recover`]; there is no other way to a
+//! [`Ready`] install. A transaction that fails in a process that lives on is undone by the same
+//! loop, so there is one code for both, and a crash while undoing is a crash like any other. Acting
+//! never removes a tree that the journal names.
+//!
+//! What was decided and is owed (a condemnation, a history record, the service) is caught up here
+//! too.
+
+use std::path::PathBuf;
+
+use serde::Serialize;
+use serde_json::json;
+
+use crate::durable;
+use crate::error::Doing as _;
+use crate::error::InstallError;
+use crate::history;
+use crate::history::Entry;
+use crate::history::RecordKind;
+use crate::journal::ConfigSwap;
+use crate::journal::Journal;
+use crate::journal::LastTransaction;
+use crate::journal::TreeSource;
+use crate::journal::TxResult;
+use crate::journal::TxState;
+use crate::journal::codec;
+use crate::journal::recovery::Contradiction;
+use crate::journal::recovery::Observed;
+use crate::journal::recovery::Recovery;
+use crate::journal::recovery::decide;
+use crate::layout;
+use crate::layout::InodeId;
+use crate::layout::Place;
+use crate::leftovers;
+use crate::lock::Lock;
+use crate::open::Install;
+use crate::outside;
+use crate::ready::Ready;
+use crate::refused;
+use crate::refused::Condemned;
+
+/// An install whose lock is held, before anybody looked at where it stands.
+#[must_use = "an install that was locked is to be recovered next"]
+#[derive(Debug)]
+pub struct Locked {
+    pub(crate) install: Install,
+    pub(crate) lock: Lock,
+}
+
+/// What recovery did.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Recovered {
+    /// The way that was taken.
+    pub action: RecoveredAction,
+    /// The transaction that it ended.
+    pub transaction: Option<LastTransaction>,
+    /// The service was stopped by an interrupted transaction: it is to be started now.
+    pub service_owed: bool,
+    /// A package that was condemned for the crash.
+    pub condemned: Option<Condemned>,
+    /// Leftovers that were removed, relative to the state directory.
+    pub collected: Vec<String>,
+    /// What could not be caught up or removed, and why: harmless, and tried again by the next
+    /// command.
+    pub warnings: Vec<String>,
+}
+
+/// The way that recovery took.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RecoveredAction {
+    /// Nothing was under way.
+    Nothing,
+    /// The old generation stayed live; what was built is gone.
+    Undone,
+    /// The new generation is live.
+    Finished,
+}
+
+impl RecoveredAction {
+    /// What recovery would do next, in a word; none when a person must decide.
+    pub fn of(recovery: &Recovery) -> Option<Self> {
+        match recovery {
+            Recovery::Nothing => Some(Self::Nothing),
+            Recovery::Discard | Recovery::MoveBack | Recovery::Withdraw => Some(Self::Undone),
+            Recovery::Finish { .. } => Some(Self::Finished),
+            Recovery::NeedsPerson(_) => None,
+        }
+    }
+}
+
+/// Why a transaction is being ended.
+pub(crate) enum End {
+    /// Its process is gone.
+    CutOff,
+    /// Its process lives, and says how it ended.
+    Told {
+        result: TxResult,
+        code: Option<String>,
+        message: Option<String>,
+    },
+}
+
+impl Locked {
+    /// The install, for reading.
+    pub fn install(&self) -> &Install {
+        &self.install
+    }
+
+    /// Brings the install to rest: whatever was interrupted is finished or undone. Doing it twice
+    /// is doing it once.
+    ///
+    /// # Errors
+    /// `needs-person` when the disk contradicts the journal: nothing was touched then. An error of
+    /// the system leaves the install interrupted, to be recovered again.
+    pub fn recover(self, now_unix_s: u64) -> Result<(Ready, Recovered), InstallError> {
+        let Self { mut install, lock } = self;
+        let before = install.journal.clone();
+        let mut collected = Vec::new();
+        let action = settle(&mut install, &End::CutOff, now_unix_s, &mut collected)?;
+        let mut warnings = Vec::new();
+        catch_up(&mut install, now_unix_s, &mut warnings)?;
+        let mut ready = Ready { install, lock };
+        collected.extend(leftovers::collect(&ready.install, &mut warnings));
+        if ready.install.journal.is_confirmed() && ready.install.settings.is_ok() {
+            warnings.extend(ready.prune().err().map(|error| format!("pruning: {error}")));
+        }
+        let journal = &ready.install.journal;
+        let recovered = Recovered {
+            action,
+            transaction: before.transaction.and(journal.last.clone()),
+            service_owed: journal.service_owed,
+            condemned: newly_condemned(&before.stopped_crashes, &ready, now_unix_s)?,
+            collected,
+            warnings,
+        };
+        Ok((ready, recovered))
+    }
+}
+
+/// The package whose crash was just counted, if that condemned it.
+fn newly_condemned(
+    before: &std::collections::BTreeMap<cofferdam_package::digest::Digest, u32>,
+    ready: &Ready,
+    now_unix_s: u64,
+) -> Result<Option<Condemned>, InstallError> {
+    let counted = &ready.install.journal.stopped_crashes;
+    let Some(package) = counted
+        .iter()
+        .find(|(package, crashes)| before.get(*package) != Some(*crashes))
+    else {
+        return Ok(None);
+    };
+    let condemned = ready.install.condemnation_of(package.0)?;
+    Ok(condemned.filter(|condemned| condemned.at_unix_s == now_unix_s))
+}
+
+/// Writes the journal, on disk first.
+pub(crate) fn write_journal(install: &mut Install, journal: Journal) -> Result<(), InstallError> {
+    durable::replace_file(
+        install.place.state(),
+        layout::JOURNAL,
+        &codec::encode(&journal),
+    )
+    .doing(|| format!("write `{}`", layout::JOURNAL))?;
+    install.journal = journal;
+    Ok(())
+}
+
+/// Looks at every place that the journal's transaction could have touched.
+pub(crate) fn observe(place: &Place, journal: &Journal) -> Result<Observed, InstallError> {
+    let transaction = journal.transaction.as_ref();
+    let configs: &[ConfigSwap] = match transaction.map(|transaction| &transaction.state) {
+        Some(TxState::Committing { configs, .. }) => configs,
+        Some(TxState::Building {} | TxState::Stopped {} | TxState::Moving { .. }) | None => &[],
+    };
+    Ok(Observed {
+        live: live_inode(place)?,
+        slot: tree_inode(place, journal.live)?,
+        target: match transaction {
+            Some(transaction) => tree_inode(place, transaction.to)?,
+            None => None,
+        },
+        configs: configs.iter().map(outside::observe).collect(),
+    })
+}
+
+/// The directory at `DIR`; something else there is not the install.
+fn live_inode(place: &Place) -> Result<Option<InodeId>, InstallError> {
+    match layout::directory_inode(place.parent(), place.name()) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotADirectory => Ok(None),
+        found => found.doing(|| format!("look at `{}`", place.path().display())),
+    }
+}
+
+/// Whatever stands at a generation's `tree`.
+fn tree_inode(place: &Place, generation: u64) -> Result<Option<InodeId>, InstallError> {
+    let doing = || format!("look at the tree of generation {generation}");
+    match place.open_generation(generation) {
+        Ok(folder) => {
+            match rustix::fs::statat(&folder, layout::TREE, rustix::fs::AtFlags::SYMLINK_NOFOLLOW) {
+                Ok(stat) => Ok(Some(InodeId(stat.st_ino))),
+                Err(rustix::io::Errno::NOENT) => Ok(None),
+                Err(error) => Err(error.into()).doing(doing),
+            }
+        }
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error).doing(doing),
+    }
+}
+
+/// Observes, decides and acts until nothing is under way.
+///
+/// The journal is read anew: whoever failed may not know how far its last write came.
+pub(crate) fn settle(
+    install: &mut Install,
+    end: &End,
+    now_unix_s: u64,
+    collected: &mut Vec<String>,
+) -> Result<RecoveredAction, InstallError> {
+    install.journal = crate::open::read_journal(&install.place)?;
+    let mut taken = RecoveredAction::Nothing;
+    loop {
+        let observed = observe(&install.place, &install.journal)?;
+        let recovery = decide(&install.journal, &observed);
+        if let Some(action) = RecoveredAction::of(&recovery)
+            && action != RecoveredAction::Nothing
+        {
+            taken = action;
+        }
+        match recovery {
+            Recovery::Nothing => return Ok(taken),
+            Recovery::Discard => discard(install, end, now_unix_s, collected)?,
+            Recovery::MoveBack => move_back(install)?,
+            Recovery::Withdraw => withdraw(install)?,
+            Recovery::Finish { renames } => finish(install, &renames)?,
+            Recovery::NeedsPerson(found) => return Err(InstallError::NeedsPerson { found }),
+        }
+    }
+}
+
+/// Nothing live was touched: what was built goes, then the journal says so.
+fn discard(
+    install: &mut Install,
+    end: &End,
+    now_unix_s: u64,
+    collected: &mut Vec<String>,
+) -> Result<(), InstallError> {
+    let Some(transaction) = install.journal.transaction.clone() else {
+        return Ok(());
+    };
+    for temporary in &transaction.temporaries {
+        // Before and after: the journal still names it, so the next recovery comes here again.
+        outside::remove_waiting(temporary).doing(|| format!("remove `{}`", temporary.display()))?;
+    }
+    // What cannot be removed now is a leftover later. It goes first all the same: on a full disk it
+    // makes the room that the journal needs.
+    collected.extend(leftovers::collect(install, &mut Vec::new()));
+    let next = match end {
+        End::CutOff => install.journal.interrupted(now_unix_s),
+        End::Told {
+            result,
+            code,
+            message,
+        } => {
+            let error = code.clone().zip(message.clone());
+            install
+                .journal
+                .ended(transaction.last(*result, error, now_unix_s))
+        }
+    };
+    // Before: the transaction is still there, and is discarded again. After: it is over.
+    write_journal(install, next)
+}
+
+/// The exchange did not happen: back to the state before `committing`, in which nothing live may
+/// have been touched.
+pub(crate) fn withdraw(install: &mut Install) -> Result<(), InstallError> {
+    let Some(transaction) = &install.journal.transaction else {
+        return Ok(());
+    };
+    let TxState::Committing { new, .. } = transaction.state else {
+        return Ok(());
+    };
+    let state = match transaction.tree {
+        TreeSource::Built => TxState::Stopped {},
+        TreeSource::Kept => TxState::Moving { tree: new },
+    };
+    // Before: still committing, with the old tree live, and recovery comes here again. After:
+    // nothing is committing.
+    write_journal(install, install.journal.in_state(state))
+}
+
+/// The older generation's tree goes back to its folder.
+fn move_back(install: &mut Install) -> Result<(), InstallError> {
+    let Some(transaction) = &install.journal.transaction else {
+        return Ok(());
+    };
+    let doing = || format!("move the tree of generation {} back", transaction.to);
+    let slot = install
+        .place
+        .open_generation(transaction.from)
+        .doing(doing)?;
+    let home = install.place.open_generation(transaction.to).doing(doing)?;
+    // Before: in the slot, and recovery comes here again. After: at home; at either after a power
+    // cut.
+    durable::move_to_free_name(&slot, layout::TREE, &home, layout::TREE).doing(doing)?;
+    durable::sync_directory(&home).doing(doing)?;
+    durable::sync_directory(&slot).doing(doing)
+}
+
+/// The exchange happened: what comes after it, in the order of the commit.
+pub(crate) fn finish(install: &mut Install, renames: &[usize]) -> Result<(), InstallError> {
+    let Some(after) = install.journal.committed() else {
+        return Ok(());
+    };
+    let Some(transaction) = &install.journal.transaction else {
+        return Ok(());
+    };
+    let TxState::Committing { configs, .. } = &transaction.state else {
+        return Ok(());
+    };
+    let slot = install
+        .place
+        .open_generation(transaction.from)
+        .doing(|| format!("open generation {}", transaction.from))?;
+    // Before: a power cut may undo the exchange, and no config file was renamed yet. After: the new
+    // tree is live.
+    durable::sync_directory(install.place.parent())
+        .doing(|| "make the exchange durable".to_owned())?;
+    durable::sync_directory(&slot).doing(|| "make the exchange durable".to_owned())?;
+    for swap in renames.iter().filter_map(|place| configs.get(*place)) {
+        // Before and after: see `rename_into_place`; each is finished by the next recovery.
+        outside::rename_into_place(swap)
+            .doing(|| format!("put config file `{}` in place", swap.target.display()))?;
+    }
+    for temporary in &transaction.temporaries {
+        // Only what was written for a target that turned out to be new already.
+        remove_if_waiting(temporary)?;
+    }
+    let state = install.place.state();
+    let bytes = codec::encode(&after);
+    let doing = || format!("write `{}`", layout::JOURNAL);
+    match layout::read_file(state, layout::JOURNAL_AHEAD, codec::JOURNAL_CAP_BYTES) {
+        Ok(Some(ahead)) if ahead == bytes => {
+            // Before: committing, with the new tree live, and recovery comes here. After:
+            // committed.
+            durable::rename_over(state, layout::JOURNAL_AHEAD, layout::JOURNAL).doing(doing)?;
+            durable::sync_directory(state).doing(doing)?;
+        }
+        Ok(Some(_) | None) | Err(_) => {
+            durable::replace_file(state, layout::JOURNAL, &bytes).doing(doing)?;
+        }
+    }
+    install.journal = after;
+    Ok(())
+}
+
+fn remove_if_waiting(temporary: &PathBuf) -> Result<(), InstallError> {
+    if std::fs::symlink_metadata(temporary).is_err() {
+        return Ok(());
+    }
+    outside::remove_waiting(temporary).doing(|| format!("remove `{}`", temporary.display()))
+}
+
+/// What the journal owes to the other files.
+pub(crate) fn catch_up(
+    install: &mut Install,
+    now_unix_s: u64,
+    warnings: &mut Vec<String>,
+) -> Result<(), InstallError> {
+    catch_up_condemned(install)?;
+    if let Some(last) = install.journal.last.clone()
+        && let Err(error) = record_if_missing(install, &last, now_unix_s)
+    {
+        warnings.push(format!("history: {error}"));
+    }
+    Ok(())
+}
+
+/// What was condemned goes into the list.
+pub(crate) fn catch_up_condemned(install: &mut Install) -> Result<(), InstallError> {
+    let Some(condemned) = install.journal.condemning.clone() else {
+        return Ok(());
+    };
+    let state = install.place.state();
+    let list = refused::with(refused::read(state)?, Some(&condemned));
+    // Before: owed. After: in the file, and still owed, which adds nothing when it is done again.
+    refused::write(state, list)?;
+    let next = Journal {
+        condemning: None,
+        ..install.journal.clone()
+    };
+    // Before: owed, as above. After: not owed.
+    write_journal(install, next)
+}
+
+/// A transaction that ended without its record, because of a crash, gets a short one.
+fn record_if_missing(
+    install: &Install,
+    last: &LastTransaction,
+    now_unix_s: u64,
+) -> Result<(), InstallError> {
+    let state = install.place.state();
+    let known = history::read(state)?.records.iter().rev().any(|record| {
+        record.kind == RecordKind::Transaction && record.txid.as_deref() == Some(&last.txid)
+    });
+    if !known {
+        let body = json!({ "caught_up": true, "last": last });
+        history::append(
+            state,
+            Entry {
+                at_unix_s: now_unix_s,
+                txid: Some(last.txid.clone()),
+                kind: RecordKind::Transaction,
+                body,
+            },
+        )?;
+    }
+    Ok(())
+}
+
+/// What recovery would do about what is there, for those who only look.
+pub(crate) fn foresee(
+    place: &Place,
+    journal: &Journal,
+) -> Result<Result<RecoveredAction, Contradiction>, InstallError> {
+    let recovery = decide(journal, &observe(place, journal)?);
+    Ok(match RecoveredAction::of(&recovery) {
+        Some(action) => Ok(action),
+        None => match recovery {
+            Recovery::NeedsPerson(found) => Err(found),
+            Recovery::Nothing
+            | Recovery::Discard
+            | Recovery::MoveBack
+            | Recovery::Withdraw
+            | Recovery::Finish { .. } => Ok(RecoveredAction::Nothing),
+        },
+    })
+}
