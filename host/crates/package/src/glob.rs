@@ -20,6 +20,7 @@ use serde::Serialize;
 use serde::Serializer;
 use serde::de::Error as _;
 
+use crate::path::PayloadPath;
 use crate::path::is_control;
 use crate::path::shown;
 use parts::Part;
@@ -136,6 +137,15 @@ impl Glob {
             text: text.to_owned(),
             parts,
         })
+    }
+
+    /// A pattern that stands for exactly this path, whatever characters it has.
+    pub fn literal(path: &PayloadPath) -> Self {
+        let parts = path_parts(path.as_str()).map(|part| Part::Literal(part.to_owned()));
+        Self {
+            text: path.as_str().to_owned(),
+            parts: parts.collect(),
+        }
     }
 
     /// The pattern as it was written.
