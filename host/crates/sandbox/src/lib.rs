@@ -1,1 +1,122 @@
-//! Placeholder.
+// SPDX-License-Identifier: Apache-2.0
+//! Runs one step of an update, with what it was granted and nothing else.
+//!
+//! [`Engine::compile`] lets a component in when it imports only what is on offer ([`imports`]);
+//! [`Engine::run`] gives it a tree, a configuration and limits for the length of one call, and says
+//! how it ended ([`StepOutcome`]) and what it did ([`StepRecord`]).
+//!
+//! What this crate must never do: commit anything, choose what is granted, open a path that it was
+//! not given a handle for, or let a step see the host's time, randomness or environment. It is the
+//! only user of wasmtime. Where to read next: `imports.rs` (the gate), `fs/` (every rule about
+//! files), `run.rs` (limits and how failures are told).
+
+mod access;
+mod bindings;
+mod engine;
+mod failure;
+mod fs;
+mod grants;
+mod imports;
+mod limits;
+mod link;
+mod log;
+mod protocol;
+mod record;
+mod run;
+mod state;
+mod step;
+mod table;
+mod wasi;
+
+pub use access::ConfigAccess;
+pub use access::ConfigRefusal;
+pub use access::Level;
+pub use access::NoConfig;
+pub use access::Observer;
+pub use access::Unobserved;
+pub use engine::Component;
+pub use engine::Engine;
+pub use engine::SandboxError;
+pub use grants::FileGrants;
+pub use imports::CompileError;
+pub use imports::Import;
+pub use imports::imports;
+pub use imports::offered;
+pub use limits::COMPONENT_BYTES;
+pub use limits::Limits;
+pub use record::LogLine;
+pub use record::StepRecord;
+pub use record::Touched;
+pub use record::Usage;
+pub use run::StepOutcome;
+pub use run::StepRun;
+pub use step::Budget;
+pub use step::Context;
+pub use step::Failure;
+pub use step::FailureKind;
+pub use step::Phase;
+pub use step::Verdict;
+
+/// Every code that this crate's errors and failures have, and what to do about it.
+pub const CODES: &[(&str, &str)] = &[
+    (
+        "sandbox-engine",
+        "this machine cannot run WebAssembly; the cause names what is missing",
+    ),
+    (
+        "component-too-large",
+        "make the component smaller: strip it, or build with `opt-level = \"s\"`",
+    ),
+    (
+        "component-invalid",
+        "build the step again with `--target wasm32-wasip2 --release`",
+    ),
+    (
+        "component-core-module",
+        "build with `--target wasm32-wasip2` and `crate-type = [\"cdylib\"]`",
+    ),
+    (
+        "component-imports",
+        "remove what needs these interfaces: a step has files, keys, log and progress",
+    ),
+    (
+        "component-exports",
+        "export the step with `#[cofferdam_sdk::step]`-style macro `step!` or `export!`",
+    ),
+    (
+        "step-error",
+        "the step reported this error; nothing was changed",
+    ),
+    (
+        "step-panicked",
+        "a bug in the step; send the message and backtrace to the vendor",
+    ),
+    (
+        "step-trapped",
+        "a bug in the step; send the message and backtrace to the vendor",
+    ),
+    (
+        "step-timed-out",
+        "the step needs a higher `limits.time`, or does not end",
+    ),
+    (
+        "step-out-of-memory",
+        "the step needs a higher `limits.memory`",
+    ),
+    (
+        "step-out-of-fuel",
+        "the step needs a higher `limits.time`, or does not end",
+    ),
+    (
+        "step-over-budget",
+        "the step needs a higher limit for the budget that the message names",
+    ),
+    (
+        "step-wrong-verdict",
+        "a bug in the step: its answer does not belong to its phase",
+    ),
+    (
+        "step-not-started",
+        "the component could not be instantiated; the message says why",
+    ),
+];

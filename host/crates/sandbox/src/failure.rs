@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: Apache-2.0
+//! From the way a run ended to a failure that a person can read.
+//!
+//! The engine knows only traps; what the step itself wrote to standard error says why it hit one.
+
+use crate::limits::FRAMES;
+use crate::limits::MESSAGE_BYTES;
+use crate::log::clean;
+use crate::step::Budget;
+use crate::step::Failure;
+use crate::step::FailureKind;
+use std::collections::BTreeSet;
+use wasmtime::Trap;
+use wasmtime::WasmBacktrace;
+use wasmtime_wasi::I32Exit;
+
+/// What is known beside the error itself.
+#[derive(Debug)]
+pub(crate) struct Circumstances<'a> {
+    pub(crate) stderr_tail: &'a str,
+    pub(crate) memory_refused: bool,
+    pub(crate) spent: &'a BTreeSet<Budget>,
+    pub(crate) time_limit: std::time::Duration,
+    pub(crate) memory_limit_bytes: u64,
+}
+
+/// The failure of a run that did not return.
+pub(crate) fn trapped(error: &wasmtime::Error, seen: &Circumstances<'_>) -> Failure {
+    let trap = error.downcast_ref::<Trap>().copied();
+    let panic = panic_message(seen.stderr_tail);
+    let (kind, message) = if let Some(exit) = error.downcast_ref::<I32Exit>() {
+        let status = exit.0;
+        (
+            FailureKind::Trapped,
+            format!("the step ended itself (exit status {status}) instead of giving a verdict"),
+        )
+    } else if trap == Some(Trap::Interrupt) {
+        (
+            FailureKind::TimedOut,
+            format!("not done after its limit of {:?}", seen.time_limit),
+        )
+    } else if trap == Some(Trap::OutOfFuel) {
+        (
+            FailureKind::OutOfFuel,
+            format!("more work than its limit of {:?} allows", seen.time_limit),
+        )
+    } else if seen.memory_refused && is_out_of_memory(trap, seen.stderr_tail) {
+        let limit = seen.memory_limit_bytes >> 20;
+        (
+            FailureKind::OutOfMemory,
+            format!("needs more memory than its limit of {limit} MiB"),
+        )
+    } else if let Some(budget) = seen.spent.first() {
+        let words = panic.unwrap_or_else(|| told(error));
+        (
+            FailureKind::OverBudget(*budget),
+            format!("the budget of {budget} is spent; {words}"),
+        )
+    } else if let Some(panic) = panic {
+        (FailureKind::Panicked, panic)
+    } else {
+        (FailureKind::Trapped, told(error))
+    };
+    let backtrace = error
+        .downcast_ref::<WasmBacktrace>()
+        .map(frames)
+        .unwrap_or_default();
+    Failure {
+        kind,
+        message: clean(&message, MESSAGE_BYTES),
+        backtrace,
+    }
+}
+
+/// The failure of a run that returned an error.
+pub(crate) fn returned(message: &str, spent: &BTreeSet<Budget>) -> Failure {
+    let (kind, message) = match spent.first() {
+        Some(budget) => (
+            FailureKind::OverBudget(*budget),
+            format!("the budget of {budget} is spent; the step says: {message}"),
+        ),
+        None if message.trim().is_empty() => (
+            FailureKind::Error,
+            "the step failed without saying why".to_owned(),
+        ),
+        None => (FailureKind::Error, message.to_owned()),
+    };
+    Failure {
+        kind,
+        message: clean(&message, MESSAGE_BYTES),
+        backtrace: Vec::new(),
+    }
+}
+
+fn is_out_of_memory(trap: Option<Trap>, stderr: &str) -> bool {
+    stderr.contains("memory allocation of") || trap.is_some()
+}
+
+/// What the engine says, in words for people.
+fn told(error: &wasmtime::Error) -> String {
+    match error.downcast_ref::<Trap>() {
+        Some(Trap::StackOverflow) => "call stack exhausted (recursion without end?)".to_owned(),
+        Some(Trap::MemoryOutOfBounds) => {
+            "memory access out of bounds (often recursion without end, which leaves the stack)"
+                .to_owned()
+        }
+        Some(Trap::UnreachableCodeReached) => "the step aborted".to_owned(),
+        Some(trap) => trap.to_string(),
+        None => format!("{:#}", error.root_cause()),
+    }
+}
+
+/// The message of a Rust panic, as it is on standard error.
+fn panic_message(stderr: &str) -> Option<String> {
+    let start = stderr.rfind("panicked at ")?;
+    let text = &stderr[start..];
+    let end = text
+        .find("\nnote: run with `RUST_BACKTRACE")
+        .unwrap_or(text.len());
+    Some(text[..end].trim_end().to_owned())
+}
+
+/// The step's own functions: innermost first, without the machinery of panicking above them and the
+/// glue of the export below.
+fn frames(backtrace: &WasmBacktrace) -> Vec<String> {
+    let frames: Vec<(String, String)> = backtrace
+        .frames()
+        .iter()
+        .map(|frame| {
+            let raw = frame.func_name().unwrap_or("?");
+            let name = format!("{:#}", rustc_demangle::demangle(raw));
+            let place = frame
+                .symbols()
+                .iter()
+                .find_map(|symbol| Some(format!("{}:{}", short(symbol.file()?), symbol.line()?)));
+            (name, place.unwrap_or_default())
+        })
+        .collect();
+    let start = frames
+        .iter()
+        .rposition(|(name, _)| name.contains("rust_begin_unwind"))
+        .map_or(0, |at| at + 1);
+    frames[start..]
+        .iter()
+        .skip_while(|(name, _)| name.starts_with("core::panicking::"))
+        .take_while(|(name, _)| !name.starts_with("cofferdam_sdk::export::run"))
+        .take(FRAMES)
+        .map(|(name, place)| {
+            let text = if place.is_empty() {
+                name.clone()
+            } else {
+                format!("{name} ({place})")
+            };
+            clean(&text, 500)
+        })
+        .collect()
+}
+
+/// The end of a path of the machine where the step was built.
+fn short(path: &str) -> &str {
+    let mut slashes = path.rmatch_indices('/');
+    match slashes.nth(1) {
+        Some((at, _)) => &path[at + 1..],
+        None => path,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_is_told_without_the_hint_that_does_not_apply() {
+        let stderr = "hello\n\nthread '<unnamed>' (1) panicked at src/lib.rs:36:11:\n\
+                      index out of bounds\nnote: run with `RUST_BACKTRACE=1` environment variable\n";
+        assert_eq!(
+            panic_message(stderr).as_deref(),
+            Some("panicked at src/lib.rs:36:11:\nindex out of bounds")
+        );
+        assert_eq!(panic_message("all is well"), None);
+    }
+
+    #[test]
+    fn an_error_after_a_spent_budget_names_the_budget() {
+        let spent = [Budget::Files].into();
+        let failure = returned("Quota exceeded (os error 19)", &spent);
+        assert_eq!(failure.code(), "step-over-budget");
+        assert_eq!(
+            failure.message,
+            "the budget of files created is spent; the step says: Quota exceeded (os error 19)"
+        );
+        assert_eq!(returned(" ", &BTreeSet::new()).code(), "step-error");
+    }
+
+    #[test]
+    fn paths_of_the_build_machine_are_shortened() {
+        assert_eq!(short("/home/v/acme/steps/move/src/lib.rs"), "src/lib.rs");
+        assert_eq!(short("lib.rs"), "lib.rs");
+    }
+}

@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Removing, linking, and setting times.
+
+use super::Files;
+use super::open::one_link;
+use super::refusal::Outcome;
+use super::refusal::Refusal;
+use super::resolve::read_link;
+use crate::limits::PATH_BYTES;
+use rustix::fs::AtFlags;
+use rustix::fs::FileType;
+use rustix::fs::Timestamps;
+
+impl Files {
+    /// Removes a file or link.
+    pub(super) fn unlink(&mut self, base: &str, path: &str) -> Outcome {
+        let place = self.resolve(base, path, false)?;
+        let Some(stat) = place.stat()? else {
+            return Err(self.missing(&place.path));
+        };
+        let kind = FileType::from_raw_mode(stat.st_mode);
+        if kind == FileType::Directory {
+            let seen = self.may_see_directory(&place.path);
+            return Err(if seen {
+                Refusal::IS_A_DIRECTORY
+            } else {
+                Refusal::NotGranted
+            });
+        }
+        let mode = if kind == FileType::RegularFile {
+            stat.st_mode
+        } else {
+            0
+        };
+        self.may_change(&place.path)
+            .and_then(|()| self.may_change_mode(mode))
+            .map_err(|refusal| self.refused(&place.path, "remove", refusal))?;
+        self.trail.change(&place.path)?;
+        rustix::fs::unlinkat(place.parent(), place.name(), AtFlags::empty())?;
+        self.trail.change(&place.path)?.removed = true;
+        Ok(())
+    }
+
+    /// Removes an empty directory.
+    pub(super) fn remove_directory(&mut self, base: &str, path: &str) -> Outcome {
+        let place = self.resolve(base, path, false)?;
+        let Some(stat) = place.stat()? else {
+            return Err(self.missing(&place.path));
+        };
+        self.may_change_directory(&place.path)
+            .map_err(|refusal| self.refused(&place.path, "remove", refusal))?;
+        if FileType::from_raw_mode(stat.st_mode) != FileType::Directory {
+            return Err(Refusal::NOT_A_DIRECTORY);
+        }
+        self.trail.change(&place.path)?;
+        rustix::fs::unlinkat(place.parent(), place.name(), AtFlags::REMOVEDIR)?;
+        self.trail.change(&place.path)?.removed = true;
+        Ok(())
+    }
+
+    /// Makes a link that stays in the tree.
+    pub(super) fn symlink(&mut self, target: &str, base: &str, path: &str) -> Outcome {
+        let place = self.resolve(base, path, false)?;
+        self.may_create(&place.path)
+            .map_err(|refusal| self.refused(&place.path, "create", refusal))?;
+        if !stays_inside(target, &place.path) {
+            self.trail.deny(&place.path, "link");
+            return Err(Refusal::NotPermitted);
+        }
+        self.trail.change(&place.path)?;
+        self.account.create()?;
+        rustix::fs::symlinkat(target, place.parent(), place.name())?;
+        self.trail.change(&place.path)?.created = true;
+        Ok(())
+    }
+
+    /// Hard links are refused: they would share an inode behind the grants' back.
+    pub(super) fn hard_link(&mut self, base: &str, path: &str) -> Refusal {
+        if let Ok(place) = self.resolve(base, path, false) {
+            self.trail.deny(&place.path, "link");
+        }
+        Refusal::NotPermitted
+    }
+
+    /// The target of a link, as it is written.
+    pub(super) fn read_link(&mut self, base: &str, path: &str) -> Outcome<String> {
+        let place = self.resolve(base, path, false)?;
+        if !self.may_read(&place.path) {
+            return Err(self.denied(&place.path, "read"));
+        }
+        match read_link(&place)? {
+            Some(target) => Ok(target),
+            None if place.stat()?.is_none() => Err(Refusal::MISSING),
+            None => Err(Refusal::INVALID),
+        }
+    }
+
+    /// Sets the times of a file, link or directory.
+    pub(super) fn set_times(
+        &mut self,
+        base: &str,
+        path: &str,
+        follow: bool,
+        times: &Timestamps,
+    ) -> Outcome {
+        let place = self.resolve(base, path, follow)?;
+        let Some(stat) = place.stat()? else {
+            return Err(self.missing(&place.path));
+        };
+        let kind = FileType::from_raw_mode(stat.st_mode);
+        let judged = match kind {
+            FileType::RegularFile => self
+                .may_change(&place.path)
+                .and_then(|()| self.may_change_mode(stat.st_mode))
+                .and_then(|()| one_link(&stat)),
+            FileType::Directory | FileType::Symlink => self.may_change(&place.path),
+            _ => Err(Refusal::NotGranted),
+        };
+        judged.map_err(|refusal| self.refused(&place.path, "write", refusal))?;
+        self.trail.change(&place.path)?;
+        let flags = AtFlags::SYMLINK_NOFOLLOW;
+        rustix::fs::utimensat(place.parent(), place.name(), times, flags)?;
+        self.trail.change(&place.path)?.written = true;
+        Ok(())
+    }
+}
+
+/// Whether a link at `path` with this target leads to somewhere in the tree, by its text.
+///
+/// What other links make of it is asked again at every use.
+pub(super) fn stays_inside(target: &str, path: &str) -> bool {
+    if target.is_empty()
+        || target.len() > PATH_BYTES
+        || target.starts_with('/')
+        || target.chars().any(char::is_control)
+    {
+        return false;
+    }
+    let mut depth = path.matches('/').count();
+    for part in target.split('/') {
+        match part {
+            "" | "." => {}
+            ".." => match depth.checked_sub(1) {
+                Some(less) => depth = less,
+                None => return false,
+            },
+            _ => depth += 1,
+        }
+    }
+    true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::stays_inside;
+
+    #[test]
+    fn a_link_that_leads_out_by_its_text_is_refused() {
+        assert!(stays_inside("b", "a"));
+        assert!(stays_inside("../b", "x/a"));
+        assert!(stays_inside("../../b/c", "x/y/a"));
+        assert!(!stays_inside("../b", "a"));
+        assert!(!stays_inside("b/../../c", "a"));
+        assert!(!stays_inside("/etc/passwd", "x/a"));
+        assert!(!stays_inside("", "a"));
+        assert!(!stays_inside("b\n", "a"));
+    }
+}

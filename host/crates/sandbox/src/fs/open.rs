@@ -1,0 +1,266 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Opening and making files, and looking at what is there.
+
+use super::Files;
+use super::Node;
+use super::OpenFile;
+use super::refusal::Outcome;
+use super::refusal::Refusal;
+use super::resolve::Place;
+use rustix::fs::AtFlags;
+use rustix::fs::FileType;
+use rustix::fs::Mode;
+use rustix::fs::OFlags;
+use rustix::fs::Stat;
+use rustix::io::Errno;
+use std::fs::File;
+use std::os::fd::AsFd;
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+
+/// How a step wants a file opened.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct How {
+    pub(super) follow: bool,
+    pub(super) create: bool,
+    pub(super) exclusive: bool,
+    pub(super) truncate: bool,
+    pub(super) directory: bool,
+    pub(super) read: bool,
+    pub(super) write: bool,
+}
+
+/// What a step may know of something that is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Facts {
+    pub(super) kind: FileType,
+    pub(super) size: u64,
+}
+
+impl Facts {
+    pub(super) fn of(stat: &Stat) -> Self {
+        let kind = FileType::from_raw_mode(stat.st_mode);
+        // The size of a directory is the file system's business.
+        let size = if kind == FileType::Directory {
+            0
+        } else {
+            stat.st_size as u64
+        };
+        Self { kind, size }
+    }
+}
+
+impl Place {
+    /// What is there, if anything; a link is looked at, not followed.
+    pub(super) fn stat(&self) -> Outcome<Option<Stat>> {
+        match rustix::fs::statat(self.parent(), self.name(), AtFlags::SYMLINK_NOFOLLOW) {
+            Ok(stat) => Ok(Some(stat)),
+            Err(Errno::NOENT) => Ok(None),
+            Err(errno) => Err(errno.into()),
+        }
+    }
+}
+
+impl Files {
+    /// Opens or makes a file, or opens a directory.
+    pub(super) fn open(&mut self, base: &str, path: &str, how: How) -> Outcome<Node> {
+        let place = self.resolve(base, path, how.follow)?;
+        let Some(stat) = place.stat()? else {
+            if how.create {
+                return self.create(place, how);
+            }
+            return Err(self.missing(&place.path));
+        };
+        match FileType::from_raw_mode(stat.st_mode) {
+            FileType::Directory => {
+                if !self.may_see_directory(&place.path) {
+                    return Err(self.denied(&place.path, "read"));
+                }
+                if how.create && how.exclusive {
+                    return Err(Refusal::EXISTS);
+                }
+                if how.write || how.truncate || how.create {
+                    return Err(Refusal::IS_A_DIRECTORY);
+                }
+                Ok(Node::Directory { path: place.path })
+            }
+            FileType::RegularFile => self.open_file(place, &stat, how),
+            FileType::Symlink if self.may_read(&place.path) => Err(Refusal::LOOP),
+            FileType::Symlink => Err(self.denied(&place.path, "read")),
+            _ => Err(self.denied(&place.path, "open")),
+        }
+    }
+
+    fn open_file(&mut self, place: Place, seen: &Stat, how: How) -> Outcome<Node> {
+        if !self.may_read(&place.path) {
+            return Err(self.denied(&place.path, "read"));
+        }
+        if how.create && how.exclusive {
+            return Err(Refusal::EXISTS);
+        }
+        if how.directory {
+            return Err(Refusal::NOT_A_DIRECTORY);
+        }
+        let writes = how.write || how.truncate;
+        if writes {
+            let allowed = self
+                .may_change(&place.path)
+                .and_then(|()| self.may_change_mode(seen.st_mode))
+                .and_then(|()| one_link(seen));
+            allowed.map_err(|_| self.denied(&place.path, "write"))?;
+        }
+        let access = match (writes, how.read) {
+            (true, true) => OFlags::RDWR,
+            (true, false) => OFlags::WRONLY,
+            (false, _) => OFlags::RDONLY,
+        };
+        let file =
+            rustix::fs::openat(place.parent(), place.name(), access | SAFELY, Mode::empty())?;
+        // What was judged is what was opened, or nothing is.
+        let found = rustix::fs::fstat(&file)?;
+        let same = (found.st_dev, found.st_ino) == (seen.st_dev, seen.st_ino);
+        if !same || (writes && one_link(&found).is_err()) {
+            return Err(self.denied(&place.path, "open"));
+        }
+        if let Some(touched) = self.trail.look(&place.path) {
+            touched.read |= how.read;
+        }
+        if how.truncate {
+            self.trail.change(&place.path)?.written = true;
+            rustix::fs::ftruncate(&file, 0)?;
+        }
+        Ok(Node::File(OpenFile {
+            file: Arc::new(File::from(file)),
+            path: place.path,
+            may_read: how.read || !writes,
+            may_write: how.write,
+        }))
+    }
+
+    fn create(&mut self, place: Place, how: How) -> Outcome<Node> {
+        if how.directory {
+            return Err(Refusal::INVALID);
+        }
+        self.may_create(&place.path)
+            .map_err(|refusal| self.refused(&place.path, "create", refusal))?;
+        self.trail.change(&place.path)?;
+        self.account.create()?;
+        let access = if how.read {
+            OFlags::RDWR
+        } else {
+            OFlags::WRONLY
+        };
+        let made = OFlags::CREATE | OFlags::EXCL;
+        let file = rustix::fs::openat(
+            place.parent(),
+            place.name(),
+            access | made | SAFELY,
+            PRIVATE,
+        )?;
+        settle(&file, &place, 0o644)?;
+        self.trail.change(&place.path)?.created = true;
+        Ok(Node::File(OpenFile {
+            file: Arc::new(File::from(file)),
+            path: place.path,
+            may_read: how.read,
+            may_write: how.write,
+        }))
+    }
+
+    /// Makes a directory.
+    pub(super) fn create_directory(&mut self, base: &str, path: &str) -> Outcome {
+        let place = self.resolve(base, path, false)?;
+        if place.path.is_empty() {
+            return Err(Refusal::EXISTS);
+        }
+        if place.stat()?.is_some() && self.may_see_directory(&place.path) {
+            return Err(Refusal::EXISTS);
+        }
+        self.may_create_directory(&place.path)
+            .map_err(|refusal| self.refused(&place.path, "create", refusal))?;
+        self.trail.change(&place.path)?;
+        self.account.create()?;
+        rustix::fs::mkdirat(place.parent(), place.name(), Mode::RWXU)?;
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | SAFELY;
+        let made = rustix::fs::openat(place.parent(), place.name(), flags, Mode::empty())?;
+        settle(&made, &place, 0o755)?;
+        self.trail.change(&place.path)?.created = true;
+        Ok(())
+    }
+
+    /// Looks at what is there.
+    pub(super) fn look(
+        &mut self,
+        base: &str,
+        path: &str,
+        follow: bool,
+    ) -> Outcome<(Facts, String)> {
+        let place = self.resolve(base, path, follow)?;
+        let Some(stat) = place.stat()? else {
+            return Err(self.missing(&place.path));
+        };
+        let facts = Facts::of(&stat);
+        let visible = match facts.kind {
+            FileType::Directory => self.may_see_directory(&place.path),
+            _ => self.may_read(&place.path),
+        };
+        if !visible {
+            return Err(self.denied(&place.path, "read"));
+        }
+        Ok((facts, place.path))
+    }
+
+    /// Records that something was refused, and says so.
+    pub(super) fn denied(&mut self, path: &str, what: &'static str) -> Refusal {
+        self.trail.deny(path, what);
+        Refusal::NotGranted
+    }
+
+    /// Records that something was refused when the grants were the reason.
+    pub(super) fn refused(&mut self, path: &str, what: &'static str, refusal: Refusal) -> Refusal {
+        if refusal == Refusal::NotGranted {
+            self.trail.deny(path, what);
+        }
+        refusal
+    }
+}
+
+/// Opening never follows a link, never waits (for the other end of a fifo), never takes a terminal.
+const SAFELY: OFlags = OFlags::NOFOLLOW
+    .union(OFlags::NONBLOCK)
+    .union(OFlags::CLOEXEC)
+    .union(OFlags::NOCTTY);
+
+/// Nobody else can open what is made, before it has its mode.
+const PRIVATE: Mode = Mode::RUSR.union(Mode::WUSR);
+
+/// Gives something new the owner of its directory, and a mode that is no more open than that.
+fn settle(made: &OwnedFd, place: &Place, mode: u32) -> Outcome {
+    let directory = rustix::fs::fstat(place.parent())?;
+    let stat = rustix::fs::fstat(made)?;
+    if (stat.st_uid, stat.st_gid) != (directory.st_uid, directory.st_gid) {
+        give(made, directory.st_uid, directory.st_gid)?;
+    }
+    let others = mode & directory.st_mode & 0o077;
+    rustix::fs::fchmod(made, Mode::from_raw_mode((mode & 0o700) | others))?;
+    Ok(())
+}
+
+/// Changes the owner, where this process may.
+pub(super) fn give(file: impl AsFd, uid: u32, gid: u32) -> Outcome {
+    let owner = rustix::fs::Uid::from_raw(uid);
+    let group = rustix::fs::Gid::from_raw(gid);
+    match rustix::fs::fchown(file, Some(owner), Some(group)) {
+        Ok(()) | Err(Errno::PERM) => Ok(()),
+        Err(errno) => Err(errno.into()),
+    }
+}
+
+/// A file with more links may be one of the live tree.
+pub(super) fn one_link(stat: &Stat) -> Outcome {
+    if stat.st_nlink > 1 {
+        Err(Refusal::NotGranted)
+    } else {
+        Ok(())
+    }
+}

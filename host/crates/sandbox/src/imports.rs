@@ -1,0 +1,296 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Which interfaces a component asks for, and the gate that refuses all but those on offer.
+//!
+//! This is the first thing that happens to a component's bytes: they are parsed, never compiled and
+//! never run, so the answer is cheap and the same on every machine. The list is by name and closed:
+//! an interface that a later version of WASI adds is refused until somebody adds it here.
+//!
+//! | trick | defence |
+//! |---|---|
+//! | import of sockets, HTTP, anything unknown | refused by name, all of them listed |
+//! | another version of our own interfaces | refused by name, with the version on offer |
+//! | a bare function, module or component as import | refused: only whole interfaces are on offer |
+//! | a core module, or text, instead of a component | refused before anything is parsed further |
+//! | huge or deeply nested input | the size is capped; the parser bounds nesting and counts |
+
+use serde::Serialize;
+use std::fmt;
+use thiserror::Error;
+use wasmparser::Encoding;
+use wasmparser::Parser;
+use wasmparser::Payload;
+use wasmparser::ValidPayload;
+use wasmparser::Validator;
+use wasmparser::WasmFeatures;
+use wasmparser::component_types::ComponentEntityType;
+use wasmparser::types::Types;
+
+use crate::limits::COMPONENT_BYTES;
+
+/// An interface that a component imports, and what it uses of it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Import {
+    /// The interface as the component names it: `wasi:filesystem/types@0.2.6`.
+    pub interface: String,
+    /// The functions it uses, by name.
+    pub functions: Vec<String>,
+    /// Whether the interface is on offer to steps.
+    pub offered: bool,
+}
+
+impl fmt::Display for Import {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.interface)?;
+        if !self.functions.is_empty() {
+            write!(f, " ({})", self.functions.join(", "))?;
+        }
+        Ok(())
+    }
+}
+
+/// Why a component cannot be a step.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum CompileError {
+    /// More bytes than a component may have.
+    #[error("the component has {found} bytes; at most {allowed} are allowed")]
+    TooLarge {
+        /// Its size.
+        found: usize,
+        /// The limit.
+        allowed: usize,
+    },
+    /// Not WebAssembly, damaged, or using features that are off.
+    #[error("not a valid WebAssembly component: {0}")]
+    Invalid(String),
+    /// A core module rather than a component.
+    #[error("found a core WebAssembly module where a component was expected")]
+    CoreModule,
+    /// The component asks for more than is on offer.
+    #[error("the component imports what no step may have: {}", list(.0))]
+    Imports(Vec<Import>),
+    /// The component does not export what a step exports.
+    #[error("the component does not export `run` of `cofferdam:step@0.1.0`: {0}")]
+    Exports(String),
+}
+
+impl CompileError {
+    /// The stable code of this error.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::TooLarge { .. } => "component-too-large",
+            Self::Invalid(_) => "component-invalid",
+            Self::CoreModule => "component-core-module",
+            Self::Imports(_) => "component-imports",
+            Self::Exports(_) => "component-exports",
+        }
+    }
+}
+
+fn list(imports: &[Import]) -> String {
+    let named: Vec<String> = imports.iter().map(|import| format!("`{import}`")).collect();
+    named.join(", ")
+}
+
+/// The interfaces on offer, without version. WASI's are offered at any 0.2 version: they only grow.
+const OFFERED: [&str; 21] = [
+    "cofferdam:step/config",
+    "cofferdam:step/log",
+    "cofferdam:step/progress",
+    "cofferdam:step/types",
+    "wasi:cli/environment",
+    "wasi:cli/exit",
+    "wasi:cli/stderr",
+    "wasi:cli/stdin",
+    "wasi:cli/stdout",
+    "wasi:cli/terminal-input",
+    "wasi:cli/terminal-output",
+    "wasi:cli/terminal-stderr",
+    "wasi:cli/terminal-stdin",
+    "wasi:cli/terminal-stdout",
+    "wasi:clocks/monotonic-clock",
+    "wasi:clocks/wall-clock",
+    "wasi:filesystem/preopens",
+    "wasi:filesystem/types",
+    "wasi:io/error",
+    "wasi:io/poll",
+    "wasi:io/streams",
+];
+
+/// Random interfaces are on offer too, seeded: kept apart so that a reviewer sees them as such.
+const OFFERED_RANDOM: [&str; 3] = [
+    "wasi:random/insecure",
+    "wasi:random/insecure-seed",
+    "wasi:random/random",
+];
+
+/// The interfaces that a step may import, without version.
+pub fn offered() -> impl Iterator<Item = &'static str> {
+    OFFERED.iter().chain(&OFFERED_RANDOM).copied()
+}
+
+fn is_offered(interface: &str) -> bool {
+    let Some((name, version)) = interface.split_once('@') else {
+        return false;
+    };
+    if !offered().any(|offered| offered == name) {
+        return false;
+    }
+    if name.starts_with("cofferdam:") {
+        return version == "0.1.0";
+    }
+    version.strip_prefix("0.2.").is_some_and(|patch| {
+        !patch.is_empty() && patch.len() < 4 && patch.bytes().all(|b| b.is_ascii_digit())
+    })
+}
+
+/// What a component imports, also when it would be refused: the reviewer's list. Sorted by name.
+///
+/// # Errors
+/// When the bytes are not a component, or too many.
+pub fn imports(component: &[u8]) -> Result<Vec<Import>, CompileError> {
+    Ok(examine(component)?.0)
+}
+
+/// The gate: the imports of a component that may be a step.
+pub(crate) fn gate(component: &[u8]) -> Result<Vec<Import>, CompileError> {
+    let (imports, types) = examine(component)?;
+    let refused: Vec<Import> = imports.iter().filter(|i| !i.offered).cloned().collect();
+    if !refused.is_empty() {
+        return Err(CompileError::Imports(refused));
+    }
+    match types.component_item_for_export("run").map(|item| item.ty) {
+        Some(ComponentEntityType::Func(_)) => Ok(imports),
+        Some(_) => Err(CompileError::Exports(
+            "its `run` is not a function".to_owned(),
+        )),
+        None => Err(CompileError::Exports("there is no such export".to_owned())),
+    }
+}
+
+fn examine(component: &[u8]) -> Result<(Vec<Import>, Types), CompileError> {
+    if component.len() > COMPONENT_BYTES {
+        return Err(CompileError::TooLarge {
+            found: component.len(),
+            allowed: COMPONENT_BYTES,
+        });
+    }
+    let mut validator = Validator::new_with_features(WasmFeatures::default());
+    let mut names = Vec::new();
+    let mut nested = 0_usize;
+    let mut types = None;
+    for payload in Parser::new(0).parse_all(component) {
+        let payload = payload.map_err(invalid)?;
+        match &payload {
+            Payload::Version {
+                encoding: Encoding::Module,
+                ..
+            } if nested == 0 => {
+                return Err(CompileError::CoreModule);
+            }
+            Payload::ModuleSection { .. } | Payload::ComponentSection { .. } => nested += 1,
+            Payload::ComponentImportSection(section) if nested == 0 => {
+                for import in section.clone() {
+                    names.push(import.map_err(invalid)?.name.name.to_owned());
+                }
+            }
+            Payload::End(_) => nested = nested.saturating_sub(1),
+            _ => {}
+        }
+        // Function bodies are left to the compiler, which checks them all.
+        if let ValidPayload::End(found) = validator.payload(&payload).map_err(invalid)? {
+            types = Some(found);
+        }
+    }
+    let types = types.ok_or_else(|| CompileError::Invalid("it is incomplete".to_owned()))?;
+    let mut imports: Vec<Import> = names
+        .into_iter()
+        .map(|name| describe(name, &types))
+        .collect();
+    imports.sort();
+    Ok((imports, types))
+}
+
+fn describe(interface: String, types: &Types) -> Import {
+    let mut functions = Vec::new();
+    let mut whole = false;
+    if let Some(ComponentEntityType::Instance(id)) = types
+        .component_item_for_import(&interface)
+        .map(|item| item.ty)
+    {
+        whole = true;
+        for (name, item) in &types[id].exports {
+            if matches!(item.ty, ComponentEntityType::Func(_)) {
+                functions.push(name.clone());
+            }
+        }
+        functions.sort();
+    }
+    let offered = whole && is_offered(&interface);
+    Import {
+        interface,
+        functions,
+        offered,
+    }
+}
+
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "used as a function value in `map_err`"
+)]
+fn invalid(error: wasmparser::BinaryReaderError) -> CompileError {
+    CompileError::Invalid(format!("{} (at byte {})", error.message(), error.offset()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_interfaces_on_offer_pass_and_only_at_their_versions() {
+        for name in [
+            "wasi:filesystem/types@0.2.6",
+            "wasi:io/streams@0.2.12",
+            "wasi:random/random@0.2.0",
+            "cofferdam:step/config@0.1.0",
+        ] {
+            assert!(is_offered(name), "{name}");
+        }
+        for name in [
+            "wasi:sockets/tcp@0.2.6",
+            "wasi:http/outgoing-handler@0.2.6",
+            "wasi:filesystem/types@0.3.0",
+            "wasi:filesystem/types@0.2.",
+            "wasi:filesystem/types@0.2.6-rc1",
+            "wasi:filesystem/types",
+            "cofferdam:step/config@0.2.0",
+            "cofferdam:step/config@0.1.1",
+            "cofferdam:step/secrets@0.1.0",
+            "acme:thing/types@0.2.0",
+            "run",
+        ] {
+            assert!(!is_offered(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_a_component_is_refused_by_kind() {
+        assert_eq!(imports(b"").unwrap_err().code(), "component-invalid");
+        assert_eq!(
+            imports(b"#!/bin/sh\n").unwrap_err().code(),
+            "component-invalid"
+        );
+        assert_eq!(
+            imports(b"(component)").unwrap_err().code(),
+            "component-invalid"
+        );
+        assert_eq!(
+            imports(b"\0asm\x01\0\0\0").unwrap_err().code(),
+            "component-core-module"
+        );
+        assert_eq!(
+            gate(b"\0asm\x0d\0\x01\0").unwrap_err().code(),
+            "component-exports"
+        );
+    }
+}

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The offer: each interface that a step can import, linked one by one.
+//!
+//! There is no "all of WASI" here on purpose: an interface that is not named in this function does
+//! not exist for a step, whatever a later wasmtime adds to its own lists.
+
+use crate::bindings::Step;
+use crate::state::State;
+use wasmtime::component::HasSelf;
+use wasmtime::component::Linker;
+use wasmtime_wasi::p2::bindings::sync as wasi;
+
+/// Links everything on offer.
+pub(crate) fn offer(linker: &mut Linker<State>) -> wasmtime::Result<()> {
+    type Own = HasSelf<State>;
+
+    Step::add_to_linker::<_, Own>(linker, |state| state)?;
+
+    wasi::io::error::add_to_linker::<_, Own>(linker, |state| state)?;
+    wasi::io::poll::add_to_linker::<_, Own>(linker, |state| state)?;
+    wasi::io::streams::add_to_linker::<_, Own>(linker, |state| state)?;
+
+    wasi::filesystem::types::add_to_linker::<_, Own>(linker, |state| state)?;
+    wasi::filesystem::preopens::add_to_linker::<_, Own>(linker, |state| state)?;
+
+    wasi::clocks::wall_clock::add_to_linker::<_, Own>(linker, |state| state)?;
+    wasi::clocks::monotonic_clock::add_to_linker::<_, Own>(linker, |state| state)?;
+
+    wasi::random::random::add_to_linker::<_, Own>(linker, |state| state)?;
+    wasi::random::insecure::add_to_linker::<_, Own>(linker, |state| state)?;
+    wasi::random::insecure_seed::add_to_linker::<_, Own>(linker, |state| state)?;
+
+    wasi::cli::environment::add_to_linker::<_, Own>(linker, |state| state)?;
+    wasi::cli::exit::add_to_linker::<_, Own>(linker, |state| state)?;
+    wasi::cli::stdin::add_to_linker::<_, Own>(linker, |state| state)?;
+    wasi::cli::stdout::add_to_linker::<_, Own>(linker, |state| state)?;
+    wasi::cli::stderr::add_to_linker::<_, Own>(linker, |state| state)?;
+    wasi::cli::terminal_input::add_to_linker::<_, Own>(linker, |state| state)?;
+    wasi::cli::terminal_output::add_to_linker::<_, Own>(linker, |state| state)?;
+    wasi::cli::terminal_stdin::add_to_linker::<_, Own>(linker, |state| state)?;
+    wasi::cli::terminal_stdout::add_to_linker::<_, Own>(linker, |state| state)?;
+    wasi::cli::terminal_stderr::add_to_linker::<_, Own>(linker, |state| state)?;
+    Ok(())
+}

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Everything that belongs to one run of one step. A fresh one for each run, never used again.
+
+use crate::fs::Files;
+use crate::limits::HANDLES;
+use crate::limits::INSTANCES;
+use crate::limits::TABLE_ELEMENTS;
+use crate::log::Log;
+use crate::protocol::Port;
+use rand_chacha::ChaCha20Rng;
+use rand_chacha::rand_core::SeedableRng;
+use wasmtime::ResourceLimiter;
+use wasmtime::component::ResourceTable;
+
+/// The data of a step's store.
+pub(crate) struct State {
+    pub(crate) table: ResourceTable,
+    pub(crate) files: Files,
+    pub(crate) log: Log,
+    pub(crate) port: Port,
+    pub(crate) memory: Memory,
+    pub(crate) random: ChaCha20Rng,
+    pub(crate) created_unix_s: u64,
+}
+
+impl State {
+    pub(crate) fn new(
+        files: Files,
+        log: Log,
+        port: Port,
+        memory_bytes: u64,
+        seed: [u8; 32],
+        created_unix_s: u64,
+    ) -> Self {
+        let mut table = ResourceTable::new();
+        table.set_max_capacity(HANDLES);
+        Self {
+            table,
+            files,
+            log,
+            port,
+            memory: Memory {
+                limit_bytes: memory_bytes,
+                ..Memory::default()
+            },
+            random: ChaCha20Rng::from_seed(seed),
+            created_unix_s,
+        }
+    }
+}
+
+/// Counts linear memory and tables over all instances of a component.
+#[derive(Debug, Default)]
+pub(crate) struct Memory {
+    limit_bytes: u64,
+    used_bytes: u64,
+    elements: usize,
+    /// Whether a request for memory was refused.
+    pub(crate) refused: bool,
+}
+
+impl Memory {
+    /// The most memory so far: linear memories never shrink.
+    pub(crate) fn peak_bytes(&self) -> u64 {
+        self.used_bytes
+    }
+}
+
+impl ResourceLimiter for Memory {
+    fn memory_growing(
+        &mut self,
+        current: usize,
+        desired: usize,
+        _maximum: Option<usize>,
+    ) -> wasmtime::Result<bool> {
+        let used = self
+            .used_bytes
+            .saturating_add(desired.saturating_sub(current) as u64);
+        if used > self.limit_bytes {
+            self.refused = true;
+            return Ok(false);
+        }
+        self.used_bytes = used;
+        Ok(true)
+    }
+
+    fn table_growing(
+        &mut self,
+        current: usize,
+        desired: usize,
+        _maximum: Option<usize>,
+    ) -> wasmtime::Result<bool> {
+        let elements = self
+            .elements
+            .saturating_add(desired.saturating_sub(current));
+        if elements > TABLE_ELEMENTS {
+            self.refused = true;
+            return Ok(false);
+        }
+        self.elements = elements;
+        Ok(true)
+    }
+
+    fn instances(&self) -> usize {
+        INSTANCES
+    }
+
+    fn tables(&self) -> usize {
+        INSTANCES
+    }
+
+    fn memories(&self) -> usize {
+        INSTANCES
+    }
+}
