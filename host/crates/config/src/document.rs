@@ -183,7 +183,8 @@ impl Document {
         }
         self.refuse_list_elements(to)?;
         let added = self.node.clone().with(to.parts(), node.clone());
-        if let Some(edit) = self.rename_in_place(from, to)? {
+        let on_the_spot = layout(self.format, self.body())?.rename(from.parts(), to.parts());
+        if let Some(edit) = on_the_spot {
             let expected = added.without(from.parts());
             let draft = self.judge(self.body(), to, &edit, &expected)?;
             return self.accept(draft);
@@ -207,18 +208,6 @@ impl Document {
         // A header that cannot go safely stays: that is no reason to refuse the move.
         let draft = tidied.ok().flatten().unwrap_or(moved);
         self.accept(draft)
-    }
-
-    fn rename_in_place(&self, from: &Key, to: &Key) -> Result<Option<Edit>, ConfigError> {
-        let (Some((_, old)), Some((name, new))) =
-            (from.parts().split_last(), to.parts().split_last())
-        else {
-            return Ok(None);
-        };
-        if old != new {
-            return Ok(None);
-        }
-        Ok(layout(self.format, self.body())?.rename(from.parts(), name))
     }
 
     fn body(&self) -> &str {

@@ -90,6 +90,12 @@ pub(crate) enum Extent {
     WithComments,
 }
 
+/// The last part of `to` when nothing but that differs from `from`.
+pub(crate) fn renamed<'a>(from: &[String], to: &'a [String]) -> Option<&'a String> {
+    let (name, parent) = to.split_last()?;
+    (from.split_last()?.1 == parent).then_some(name)
+}
+
 /// A layout's answer; the error says why the place cannot be edited.
 pub(crate) type Proposal = Result<Edit, String>;
 
@@ -105,8 +111,8 @@ pub(crate) trait Layout {
     fn remove(&self, path: &[String], extent: Extent) -> Proposal;
     /// What `insert` takes to put the key elsewhere.
     fn piece(&self, path: &[String]) -> Result<Piece, String>;
-    /// Another last part for a key that stays where it is; `None` when it has to move after all.
-    fn rename(&self, path: &[String], name: &str) -> Option<Edit>;
+    /// Another name for a key whose line stays where it is; `None` when it has to move.
+    fn rename(&self, from: &[String], to: &[String]) -> Option<Edit>;
     /// Away with the header of a table whose last key went to `to`, if nothing is lost by it.
     fn tidy(&self, from: &[String], to: &[String]) -> Option<Edit>;
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! `.env`: what a file means, by this small reader; where things stand, by [`layout`].
+//! `.env`: what a file means, by this small reader; where things stand, by [`mod@layout`].
 //!
 //! `NAME=value`, blanks around `=` allowed, `export` before it kept. Single quotes hold text as it is, double
 //! quotes know `\n \r \t \" \\ \$` and the backtick; both may span lines. Nothing is expanded: `$HOME` is text. Lines that
@@ -8,7 +8,7 @@
 mod layout;
 
 use std::iter::Peekable;
-use std::str::Chars;
+use std::str::CharIndices;
 
 use crate::Scalar;
 use crate::edit::Layout;
@@ -97,24 +97,23 @@ fn unquoted(value: &str) -> &str {
 /// more than a comment follows on its line.
 fn quoted(whole: &str, quote: char) -> Option<(String, &str)> {
     let mut value = String::new();
-    let mut characters = whole.chars().peekable();
-    loop {
+    let mut characters = whole.char_indices().peekable();
+    let close = loop {
         match characters.next()? {
-            end if end == quote => break,
-            '\\' if quote == '"' => value.push_str(&escaped(&mut characters)),
-            other => value.push(other),
+            (at, end) if end == quote => break at + 1,
+            (_, '\\') if quote == '"' => value.push_str(&escaped(&mut characters)),
+            (_, other) => value.push(other),
         }
-    }
-    let rest: usize = characters.map(char::len_utf8).sum();
-    let after = whole.get(whole.len() - rest..)?;
+    };
+    let after = whole.get(close..)?;
     let (line, below) = after.split_once('\n').unwrap_or((after, ""));
     let blank = line.trim();
     (blank.is_empty() || (blank.starts_with('#') && line.starts_with([' ', '\t'])))
         .then_some((value, below))
 }
 
-fn escaped(characters: &mut Peekable<Chars<'_>>) -> String {
-    let meaning = match characters.peek() {
+fn escaped(characters: &mut Peekable<CharIndices<'_>>) -> String {
+    let meaning = match characters.peek().map(|(_, next)| next) {
         Some('n') => "\n",
         Some('r') => "\r",
         Some('t') => "\t",

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! INI: what a file means, by this small reader; where things stand, by [`layout`].
+//! INI: what a file means, by this small reader; where things stand, by [`mod@layout`].
 //!
 //! Dialects differ, so only what all agree on is edited: `name = value` or `name: value` on one line, comments
 //! that start a line or follow blanks with `;` or `#`, one pair of quotes around a value. An indented line without
@@ -7,6 +7,8 @@
 //! The two parsers share no code on purpose: each checks the other.
 
 mod layout;
+
+use std::collections::HashMap;
 
 use crate::Scalar;
 use crate::edit::Layout;
@@ -20,6 +22,7 @@ pub(crate) fn layout(text: &str) -> Result<Box<dyn Layout + '_>, Problem> {
 pub(crate) fn read(text: &str) -> Result<Node, Problem> {
     let mut root: Vec<(String, Node)> = Vec::new();
     let mut sections: Vec<(String, Vec<(String, Node)>)> = Vec::new();
+    let mut known: HashMap<String, usize> = HashMap::new();
     let mut current = None;
     let mut open = false;
     for (number, line) in text.lines().enumerate() {
@@ -38,11 +41,11 @@ pub(crate) fn read(text: &str) -> Result<Node, Problem> {
                 return Err(wrong("text behind a section"));
             }
             let name = name.trim().to_owned();
-            let known = sections.iter().position(|(section, _)| *section == name);
-            current = Some(known.unwrap_or_else(|| {
+            let index = *known.entry(name.clone()).or_insert_with(|| {
                 sections.push((name, Vec::new()));
                 sections.len() - 1
-            }));
+            });
+            current = Some(index);
             open = false;
             continue;
         }

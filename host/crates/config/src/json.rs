@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! JSON: what a file means, by `serde_json`; where things stand, by `jsonc_parser` ([`layout`]).
+//! JSON: what a file means, by `serde_json`; where things stand, by `jsonc_parser` ([`mod@layout`]).
 //!
 //! Comments and trailing commas, as many tools accept them, are blanked before `serde_json` reads the text; no
 //! other extension is accepted, and none is ever added to a file that does without.
@@ -20,6 +20,9 @@ use crate::Scalar;
 use crate::edit::Layout;
 use crate::node::Node;
 use crate::text::Problem;
+
+/// Integers from here on reach this crate rounded, so no number of this size has a value.
+const TOO_BIG: f64 = 9_223_372_036_854_775_808.0;
 
 pub(crate) fn layout(text: &str) -> Result<Box<dyn Layout + '_>, Problem> {
     Ok(Box::new(layout::JsonLayout::new(text)?))
@@ -176,7 +179,7 @@ impl<'de> Visitor<'de> for NodeVisitor {
 
     /// Integers beyond 64 bits come here rounded: no such number has a value.
     fn visit_f64<E>(self, value: f64) -> Result<Node, E> {
-        Ok(if value.abs() < 9_223_372_036_854_775_808.0 {
+        Ok(if value.abs() < TOO_BIG {
             Node::Scalar(Scalar::Decimal(value))
         } else {
             beyond(format!("{value:?}"))

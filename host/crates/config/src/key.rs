@@ -100,6 +100,13 @@ impl Key {
         self.parts.starts_with(&prefix.parts)
     }
 
+    /// The key itself, then the tables that it is in, from the inside out.
+    pub fn and_ancestors(&self) -> impl Iterator<Item = Self> {
+        (1..=self.parts.len()).rev().map(|count| Self {
+            parts: self.parts[..count].to_vec(),
+        })
+    }
+
     pub(crate) fn from_parts(parts: Vec<String>) -> Self {
         Self { parts }
     }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Files of sections: lines of `name = value` below `[headers]`. TOML, INI and `.env` share where things stand
-//! ([`layout`]) and which lines change with a key ([`edit`]); how a name or a value is spelled is theirs.
+//! ([`mod@layout`]) and which lines change with a key ([`mod@edit`]); how a name or a value is spelled is theirs.
 
 mod edit;
 mod layout;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! TOML: what a file means, by the `toml` crate; where things stand, by `toml_edit` ([`layout`]).
+//! TOML: what a file means, by the `toml` crate; where things stand, by `toml_edit` ([`mod@layout`]).
 //!
 //! Dates, integers beyond 64 bits and lists of tables are kept, moved and removed, but have no value. Arrays of
 //! tables are read by number and never edited.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //! YAML 1.2: what a file means, by the events of `saphyr-parser`; where things stand, by a scanner of block
-//! mappings ([`layout`]).
+//! mappings ([`mod@layout`]).
 //!
 //! | trick | answer |
 //! |---|---|

@@ -223,6 +223,24 @@ fn inline_tables_are_edited_inside() {
 }
 
 #[test]
+fn dotted_keys_are_renamed_on_the_spot() {
+    becomes(
+        "net.a = 1 # x\nnet.b = 2\n\n[log]\nout.x = 1\n",
+        |document| {
+            rename(document, "net.a", "server.a");
+            rename(document, "net.b", "server.c");
+            rename(document, "log.out.x", "log.in.x");
+        },
+        "server.a = 1 # x\nserver.c = 2\n\n[log]\nin.x = 1\n",
+    );
+    becomes(
+        "net.a = 1\n\n[server]\nb = 1\n",
+        |document| rename(document, "net.a", "server.a"),
+        "\n[server]\nb = 1\na = 1\n",
+    );
+}
+
+#[test]
 fn removing_takes_the_line_and_its_own_comment_only() {
     becomes(
         AGENT,

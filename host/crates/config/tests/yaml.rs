@@ -342,6 +342,22 @@ fn hostile_files_are_refused() {
 }
 
 #[test]
+fn a_comment_below_a_text_is_no_part_of_it() {
+    becomes(
+        "a: |\n  x\n # c\nb: 1\n",
+        |d| remove(d, "a"),
+        " # c\nb: 1\n",
+    );
+    becomes("a: |\n  # x\nb: 1\n", |d| remove(d, "a"), "b: 1\n");
+    becomes(
+        "a: |1-\n   x\n  y\nb: 1\n",
+        |d| set(d, "a", "z"),
+        "a: z\nb: 1\n",
+    );
+    becomes("a: |\nb: 1\n", |d| set(d, "a", "z"), "a: z\nb: 1\n");
+}
+
+#[test]
 fn quotes_hide_comment_signs() {
     becomes("a: 'it''s # b' # c\n", |d| set(d, "a", "x"), "a: 'x' # c\n");
     becomes(

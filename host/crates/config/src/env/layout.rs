@@ -11,6 +11,7 @@ use crate::edit::Extent;
 use crate::edit::Layout;
 use crate::edit::Piece;
 use crate::edit::Proposal;
+use crate::edit::renamed;
 use crate::sections::Line;
 use crate::sections::LineKind;
 use crate::sections::Sections;
@@ -195,9 +196,10 @@ impl Layout for EnvLayout<'_> {
         self.sections.piece(path)
     }
 
-    fn rename(&self, path: &[String], name: &str) -> Option<Edit> {
-        let slot = self.sections.slots.get(self.sections.slot(path).ok()?)?;
-        super::is_name(name).then(|| Edit::one(slot.name.clone(), name))
+    fn rename(&self, from: &[String], to: &[String]) -> Option<Edit> {
+        let name = renamed(from, to)?;
+        let slot = self.sections.slots.get(self.sections.slot(from).ok()?)?;
+        super::is_name(name).then(|| Edit::one(slot.name.clone(), name.clone()))
     }
 
     fn tidy(&self, _from: &[String], _to: &[String]) -> Option<Edit> {

@@ -10,6 +10,7 @@ use crate::edit::Extent;
 use crate::edit::Layout;
 use crate::edit::Piece;
 use crate::edit::Proposal;
+use crate::edit::renamed;
 use crate::sections::Line;
 use crate::sections::LineKind;
 use crate::sections::Sections;
@@ -226,11 +227,12 @@ impl Layout for IniLayout<'_> {
         self.sections.piece(path)
     }
 
-    fn rename(&self, path: &[String], name: &str) -> Option<Edit> {
-        let slot = self.sections.slots.get(self.sections.slot(path).ok()?)?;
+    fn rename(&self, from: &[String], to: &[String]) -> Option<Edit> {
+        let name = renamed(from, to)?;
+        let slot = self.sections.slots.get(self.sections.slot(from).ok()?)?;
         Some(Edit::one(
             slot.name.clone(),
-            self.name(&[name.to_owned()]).ok()?,
+            self.name(std::slice::from_ref(name)).ok()?,
         ))
     }
 

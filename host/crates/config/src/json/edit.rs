@@ -16,6 +16,7 @@ use crate::edit::Layout;
 use crate::edit::Piece;
 use crate::edit::Proposal;
 use crate::edit::Splice;
+use crate::edit::renamed;
 use crate::text::indentation;
 use crate::text::line_end;
 use crate::text::line_start;
@@ -107,8 +108,9 @@ impl Layout for JsonLayout<'_> {
         Ok(piece)
     }
 
-    fn rename(&self, path: &[String], name: &str) -> Option<Edit> {
-        let (object, index) = self.member(path).ok()?;
+    fn rename(&self, from: &[String], to: &[String]) -> Option<Edit> {
+        let name = renamed(from, to)?;
+        let (object, index) = self.member(from).ok()?;
         Some(Edit::one(
             object.members.get(index)?.name.clone(),
             quoted(name),
@@ -371,8 +373,10 @@ fn spell_scalar(scalar: &Scalar) -> Result<String, String> {
     Ok(match scalar {
         Scalar::Boolean(value) => value.to_string(),
         Scalar::Integer(value) => value.to_string(),
-        Scalar::Decimal(value) if value.is_finite() => serde_json::Value::from(*value).to_string(),
-        Scalar::Decimal(_) => return Err("JSON has no such number".to_owned()),
+        Scalar::Decimal(value) if value.abs() < super::TOO_BIG => {
+            serde_json::Value::from(*value).to_string()
+        }
+        Scalar::Decimal(_) => return Err("JSON has no sure way to write this number".to_owned()),
         Scalar::Text(text) => quoted(text),
     })
 }

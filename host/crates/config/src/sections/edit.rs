@@ -171,7 +171,10 @@ impl Sections<'_> {
     }
 
     /// Section and line below which a key of `parent` goes; `None` when the table has no place yet.
-    fn place_in_table(&self, parent: &[String]) -> Option<(Option<usize>, Option<usize>)> {
+    pub(crate) fn place_in_table(
+        &self,
+        parent: &[String],
+    ) -> Option<(Option<usize>, Option<usize>)> {
         if parent.is_empty() {
             return Some((None, self.last_statement(None, parent)));
         }

@@ -17,6 +17,7 @@ use crate::edit::Extent;
 use crate::edit::Layout;
 use crate::edit::Piece;
 use crate::edit::Proposal;
+use crate::edit::renamed;
 use crate::sections::Sections;
 use crate::sections::Slot;
 use crate::sections::Spelling;
@@ -82,9 +83,13 @@ impl Layout for TomlLayout<'_> {
         self.0.piece(path)
     }
 
-    fn rename(&self, path: &[String], name: &str) -> Option<Edit> {
-        let slot = self.0.slots.get(self.0.slot(path).ok()?)?;
-        Some(Edit::one(slot.name.clone(), spell_key(name)))
+    fn rename(&self, from: &[String], to: &[String]) -> Option<Edit> {
+        let slot = self.0.slot(from).ok()?;
+        let found = self.0.slots.get(slot)?;
+        match renamed(from, to) {
+            Some(name) => Some(Edit::one(found.name.clone(), spell_key(name))),
+            None => self.rename_dotted(slot, to),
+        }
     }
 
     fn tidy(&self, from: &[String], to: &[String]) -> Option<Edit> {
@@ -93,6 +98,29 @@ impl Layout for TomlLayout<'_> {
 }
 
 impl TomlLayout<'_> {
+    /// `net.port = 1` becomes `server.port = 1` on the spot, unless that table has a place of its own.
+    fn rename_dotted(&self, slot: usize, to: &[String]) -> Option<Edit> {
+        let found = self.0.slots.get(slot).filter(|slot| slot.dotted)?;
+        let line = self.0.line_of(slot)?;
+        let section = self.0.section_of(line);
+        let names = to.strip_prefix(self.0.header_path(section))?;
+        let (_, parent) = to.split_last()?;
+        let elsewhere = self.inline_table(parent).is_some()
+            || self
+                .0
+                .place_in_table(parent)
+                .is_some_and(|(place, _)| place != section);
+        if names.len() < 2 || elsewhere {
+            return None;
+        }
+        let start = self.0.start(line);
+        let start = start + indentation(self.0.bytes(&(start..found.name.end))).len();
+        Some(Edit::one(
+            start..found.name.end,
+            TomlSpelling.name(names).ok()?,
+        ))
+    }
+
     /// The inline table at `parent` or the closest one above it.
     fn inline_table(&self, parent: &[String]) -> Option<usize> {
         (1..=parent.len()).rev().find_map(|end| {

@@ -16,6 +16,7 @@ use crate::edit::Layout;
 use crate::edit::Piece;
 use crate::edit::Proposal;
 use crate::edit::Splice;
+use crate::edit::renamed;
 use crate::text::as_lines;
 use crate::text::indentation;
 use crate::text::line_end;
@@ -135,8 +136,9 @@ impl Layout for YamlLayout<'_> {
         })
     }
 
-    fn rename(&self, path: &[String], name: &str) -> Option<Edit> {
-        let entry = self.editable(path).ok()?;
+    fn rename(&self, from: &[String], to: &[String]) -> Option<Edit> {
+        let name = renamed(from, to)?;
+        let entry = self.editable(from).ok()?;
         Some(Edit::one(entry.name.clone(), spell::key(name)))
     }
 

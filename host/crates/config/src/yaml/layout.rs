@@ -61,6 +61,9 @@ struct Scan<'a> {
     text: &'a str,
     lines: Vec<Line>,
     next: usize,
+    /// Where the block text that was read up to line `next` ends, with and without its line end: its last line may
+    /// look like a comment.
+    text_end: Option<(usize, usize, usize)>,
     entries: Vec<Entry>,
 }
 
@@ -70,6 +73,7 @@ impl<'a> YamlLayout<'a> {
             text,
             lines: lines(text),
             next: 0,
+            text_end: None,
             entries: Vec::new(),
         };
         scan.document();
@@ -221,19 +225,24 @@ impl Scan<'_> {
         }
     }
 
-    /// The end of the last line that was read.
-    fn last_end(&self) -> usize {
-        self.next
+    /// The ends of the last line that was read, with and without its line end.
+    fn last_ends(&self) -> (usize, usize) {
+        if let Some((_, end, content)) = self.text_end.filter(|(next, ..)| *next == self.next) {
+            return (end, content);
+        }
+        let last = self
+            .next
             .checked_sub(1)
-            .and_then(|last| self.lines.get(last))
-            .map_or(0, |l| l.range.end)
+            .and_then(|last| self.lines.get(last));
+        last.map_or((0, 0), |line| (line.range.end, line.content.end))
+    }
+
+    fn last_end(&self) -> usize {
+        self.last_ends().0
     }
 
     fn last_content_end(&self) -> usize {
-        self.next
-            .checked_sub(1)
-            .and_then(|last| self.lines.get(last))
-            .map_or(0, |l| l.content.end)
+        self.last_ends().1
     }
 
     fn skip_deeper(&mut self, indent: usize) {
@@ -264,7 +273,7 @@ impl Scan<'_> {
                 (start..self.last_content_end(), Form::Special)
             }
             Some(b'|' | b'>') => {
-                self.skip_text(indent);
+                self.skip_text(indent, inline);
                 (start..self.last_content_end(), Form::BlockText)
             }
             Some(_) => {
@@ -311,44 +320,37 @@ impl Scan<'_> {
         (colon..colon, Form::Mapping)
     }
 
-    /// The lines of a block text. Lines that look like comments belong to it when they are indented.
-    fn skip_text(&mut self, indent: usize) {
-        self.skip_deeper(indent);
-        let end = self.last_end();
-        let limit = self
+    /// The lines of a block text: from its first one on, as long as they stand as far right. Lines that look like
+    /// comments belong to it there. `header` starts with `|` or `>`.
+    fn skip_text(&mut self, indent: usize, header: &str) {
+        let mut at = self.last_end();
+        let column = |line: &str| line.len() - line.trim_start_matches(' ').len();
+        let counted = header.bytes().take(3).any(|byte| byte.is_ascii_digit());
+        let mut margin = counted.then_some(indent + 1);
+        let mut last = None;
+        while at < self.text.len() {
+            let end = line_end(self.text, at);
+            let line = self.text.get(at..end).unwrap_or_default();
+            if !line.trim().is_empty() {
+                let margin = *margin.get_or_insert(column(line));
+                if column(line) < margin || margin <= indent {
+                    break;
+                }
+                last = Some((end, at + line.trim_end().len()));
+            }
+            at = end;
+        }
+        let Some((end, content_end)) = last else {
+            return;
+        };
+        while self
             .lines
             .get(self.next)
-            .map_or(self.text.len(), |line| line.range.start);
-        let mut at = end;
-        let mut last = None;
-        while at < limit {
-            let next = line_end(self.text, at);
-            let line = self.text.get(at..next).unwrap_or_default();
-            let deeper = line.len() - line.trim_start_matches(' ').len() > indent;
-            if deeper && !line.trim().is_empty() {
-                last = Some(at..next);
-            }
-            at = next;
-        }
-        // Such a line was not counted: it becomes one, so that the entry ends behind it.
-        if let Some(range) = last {
-            let length = self
-                .text
-                .get(range.clone())
-                .unwrap_or_default()
-                .trim_end()
-                .len();
-            let content = range.start..range.start + length;
-            self.lines.insert(
-                self.next,
-                Line {
-                    range,
-                    indent: indent + 1,
-                    content,
-                },
-            );
+            .is_some_and(|line| line.range.start < end)
+        {
             self.next += 1;
         }
+        self.text_end = Some((self.next, end, content_end));
     }
 }
 
