@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The bytes of files: hashed, or copied with as little work as the file system allows.
 
+use std::cell::RefCell;
 use std::fs::File;
+use std::io::ErrorKind;
 use std::io::Read as _;
 use std::io::Write as _;
 use std::os::fd::AsFd;
@@ -36,16 +38,16 @@ pub(crate) fn digest_in(
     if Stamp::of(&before).identity() != seen.identity() {
         return Err(changed());
     }
-    let digest = digest_of(&mut file, path)?;
+    let digest = digest_of(&mut file, before.stx_size, path)?;
     if !Stamp::of(&root::stat_of(&file, path)?).same_content(&Stamp::of(&before)) {
         return Err(changed());
     }
     Ok(digest)
 }
 
-fn digest_of(file: &mut File, path: &str) -> Result<Digest, TreeError> {
+fn digest_of(file: &mut File, bytes: u64, path: &str) -> Result<Digest, TreeError> {
     let mut hasher = DigestHasher::new();
-    read_all(file, path, |bytes| {
+    read_all(file, bytes, path, |bytes| {
         hasher.update(bytes);
         Ok(())
     })?;
@@ -56,10 +58,11 @@ fn digest_of(file: &mut File, path: &str) -> Result<Digest, TreeError> {
 pub(crate) fn copy_hashed(
     source: &mut File,
     target: &mut File,
+    bytes: u64,
     path: &str,
 ) -> Result<Digest, TreeError> {
     let mut hasher = DigestHasher::new();
-    read_all(source, path, |bytes| {
+    read_all(source, bytes, path, |bytes| {
         hasher.update(bytes);
         target
             .write_all(bytes)
@@ -68,24 +71,35 @@ pub(crate) fn copy_hashed(
     Ok(hasher.finish())
 }
 
+/// Reads `bytes` bytes, or to the end of a file that became shorter.
+///
+/// Whether the file became longer is not asked here: callers compare its length afterwards.
 fn read_all(
     file: &mut File,
+    bytes: u64,
     path: &str,
     mut each: impl FnMut(&[u8]) -> Result<(), TreeError>,
 ) -> Result<(), TreeError> {
     thread_local! {
-        static BUFFER: std::cell::RefCell<Vec<u8>> =
-            std::cell::RefCell::new(vec![0; BUFFER_BYTES]);
+        static BUFFER: RefCell<Vec<u8>> = RefCell::new(vec![0; BUFFER_BYTES]);
     }
     BUFFER.with_borrow_mut(|buffer| {
-        loop {
-            match file.read(buffer) {
-                Ok(0) => return Ok(()),
-                Ok(bytes) => each(&buffer[..bytes])?,
-                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+        let mut left = bytes;
+        while left > 0 {
+            let wanted = usize::try_from(left)
+                .unwrap_or(BUFFER_BYTES)
+                .min(BUFFER_BYTES);
+            match file.read(&mut buffer[..wanted]) {
+                Ok(0) => break,
+                Ok(read) => {
+                    each(&buffer[..read])?;
+                    left -= read as u64;
+                }
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) => return Err(TreeError::io("read", path, error)),
             }
         }
+        Ok(())
     })
 }
 
@@ -120,7 +134,7 @@ impl Copier {
         if bytes > SMALL_BYTES && copy_extents(source, target, bytes, path)? {
             return Ok(());
         }
-        read_all(source, path, |chunk| {
+        read_all(source, bytes, path, |chunk| {
             target
                 .write_all(chunk)
                 .map_err(|error| TreeError::io("write", path, error))

@@ -364,16 +364,16 @@ impl TreeError {
 /// At most eight paths in backticks, then how many more there are.
 fn quoted(paths: &[String]) -> String {
     const SHOWN: usize = 8;
-    let mut text = paths
+    let shown: Vec<String> = paths
         .iter()
         .take(SHOWN)
         .map(|path| format!("`{path}`"))
-        .collect::<Vec<_>>()
-        .join(", ");
-    if paths.len() > SHOWN {
-        text.push_str(&format!(" and {} more", paths.len() - SHOWN));
+        .collect();
+    let shown = shown.join(", ");
+    match paths.len().saturating_sub(SHOWN) {
+        0 => shown,
+        more => format!("{shown} and {more} more"),
     }
-    text
 }
 
 #[cfg(test)]

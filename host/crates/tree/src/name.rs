@@ -28,7 +28,10 @@ pub fn escape(name: &OsStr) -> String {
             escaped.push(character);
         }
         for byte in chunk.invalid() {
-            escaped.push_str(&format!("\\x{byte:02x}"));
+            escaped.push_str("\\x");
+            for digit in [byte >> 4, byte & 0xf] {
+                escaped.extend(char::from_digit(u32::from(digit), 16));
+            }
         }
     }
     escaped

@@ -154,12 +154,12 @@ impl LiveTree {
             root: &root,
             live,
             device,
-            collected: Mutex::new((Vec::new(), Vec::new())),
+            collected: Mutex::default(),
             first_error: FirstError::default(),
         };
         rayon::scope(|scope| walk.spawn(scope, String::new(), 0));
         walk.first_error.into_result()?;
-        let (found, mut odd) = walk
+        let Collected { found, mut odd } = walk
             .collected
             .into_inner()
             .unwrap_or_else(std::sync::PoisonError::into_inner);
@@ -214,11 +214,18 @@ fn leads_out(path: &str, target: &str) -> bool {
     false
 }
 
+/// What all threads have found so far.
+#[derive(Default)]
+struct Collected {
+    found: Vec<(String, Found)>,
+    odd: Vec<Odd>,
+}
+
 struct Walk<'a> {
     root: &'a Root,
     live: &'a GlobSet,
     device: (u32, u32),
-    collected: Mutex<(Vec<(String, Found)>, Vec<Odd>)>,
+    collected: Mutex<Collected>,
     first_error: FirstError,
 }
 
@@ -247,7 +254,7 @@ impl<'a> Walk<'a> {
             Ok(directory) => directory,
             // A mount that appeared since it was listed: found by the next look at the mounts.
             Err(TreeError::MountBelow { path }) => {
-                parallel::lock(&self.collected).1.push(Odd {
+                parallel::lock(&self.collected).odd.push(Odd {
                     path,
                     kind: OddKind::MountPoint,
                 });
@@ -297,8 +304,8 @@ impl<'a> Walk<'a> {
             Ok(())
         })?;
         let mut collected = parallel::lock(&self.collected);
-        collected.0.append(&mut found);
-        collected.1.append(&mut odd);
+        collected.found.append(&mut found);
+        collected.odd.append(&mut odd);
         Ok(())
     }
 

@@ -11,6 +11,7 @@ use crate::error::TreeError;
 use crate::name;
 use crate::root::Root;
 use crate::stage::Reach;
+use crate::walk::Found;
 use crate::walk::FoundNode;
 use crate::walk::LiveTree;
 
@@ -22,20 +23,9 @@ const RECORD_BYTES: u64 = 512;
 const RESERVE_BYTES: u64 = 4 * 1024 * 1024;
 const RESERVE_INODES: u64 = 64;
 
-/// What one step may use at most.
-#[derive(Debug, Clone, Copy)]
-pub struct StepBudget<'a> {
-    /// Bytes it may write.
-    pub written_bytes: u64,
-    /// Files it may create.
-    pub files: u64,
-    /// The globs that it may write.
-    pub write: &'a GlobSet,
-}
-
 /// What a stage takes at worst: nothing can be cloned, and every step uses its whole budget.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
-pub struct Needed {
+pub struct Space {
     /// Bytes.
     pub bytes: u64,
     /// Inodes.
@@ -47,80 +37,85 @@ pub struct Needed {
 pub struct Free {
     /// Bytes.
     pub bytes: u64,
-    /// Inodes; nothing where the file system makes them as needed.
-    pub inodes: Option<u64>,
+    /// Inodes; the largest number where the file system makes them as needed.
+    pub inodes: u64,
 }
 
-impl Free {
+impl Space {
+    /// Computes what building the tree that `classified` describes takes on the file system of
+    /// `live`, with steps that may write `write` and have `step_bytes` and `step_files` together.
+    pub fn of(
+        live: &LiveTree,
+        classified: &Classified,
+        write: &GlobSet,
+        step_bytes: u64,
+        step_files: u64,
+    ) -> Self {
+        let mut space = Self {
+            bytes: RESERVE_BYTES,
+            inodes: RESERVE_INODES,
+        };
+        let reach = Reach::of(write);
+        for (path, action) in &classified.actions {
+            space.add(0, RECORD_BYTES);
+            match action {
+                Action::Write { bytes, .. } | Action::Seed { bytes, .. } => {
+                    space.add(1, in_blocks(*bytes));
+                }
+                Action::Remode { stamp, .. } | Action::SeedOfOlder { stamp, .. } => {
+                    space.add(1, in_blocks(stamp.bytes));
+                }
+                Action::Link { stamp, .. } if reach.reaches(name::split(path).0) => {
+                    space.add(1, in_blocks(stamp.bytes));
+                }
+                Action::Directory { .. } | Action::Symlink { .. } => space.add(1, BLOCK_BYTES),
+                Action::Link { .. } | Action::SeedStands { .. } => {}
+            }
+        }
+        for (path, found) in &live.found {
+            let is_linked = matches!(classified.actions.get(path), Some(Action::Link { .. }));
+            let is_old = !is_linked && classified.managed(path).is_some();
+            if is_old && found.node == FoundNode::File {
+                // It stands for `prepare`, and has its own inode where a step could write.
+                if reach.reaches(name::split(path).0) {
+                    space.add(1, in_blocks(found.stamp.bytes));
+                }
+            } else if !classified.is_live(path, found) && classified.is_state(path, found) {
+                space.add(1, RECORD_BYTES.saturating_add(copy_bytes(found)));
+            }
+        }
+        space.add(
+            step_files,
+            step_bytes.saturating_add(step_files.saturating_mul(BLOCK_BYTES)),
+        );
+        space
+    }
+
+    fn add(&mut self, inodes: u64, bytes: u64) {
+        self.inodes = self.inodes.saturating_add(inodes);
+        self.bytes = self.bytes.saturating_add(bytes);
+    }
+
     /// Refuses what does not fit.
     ///
     /// # Errors
     ///
     /// `not-enough-space` or `not-enough-inodes`.
-    pub fn refuse_less_than(&self, needed: Needed) -> Result<(), TreeError> {
-        if self.bytes < needed.bytes {
-            return Err(TreeError::NotEnoughSpace {
-                needed: needed.bytes,
-                free: self.bytes,
-            });
-        }
-        match self.inodes {
-            Some(free) if free < needed.inodes => Err(TreeError::NotEnoughInodes {
-                needed: needed.inodes,
-                free,
-            }),
-            _ => Ok(()),
-        }
-    }
-}
-
-/// Computes what building the tree that `classified` describes takes on the file system of `live`.
-pub fn needed(live: &LiveTree, classified: &Classified, steps: &[StepBudget<'_>]) -> Needed {
-    let mut needed = Needed {
-        bytes: RESERVE_BYTES,
-        inodes: RESERVE_INODES,
-    };
-    let mut add = |inodes: u64, bytes: u64| {
-        needed.inodes = needed.inodes.saturating_add(inodes);
-        needed.bytes = needed.bytes.saturating_add(bytes);
-    };
-    let reaches: Vec<Reach> = steps.iter().map(|step| Reach::of(step.write)).collect();
-    for (path, action) in &classified.actions {
-        add(0, RECORD_BYTES);
-        match action {
-            Action::Write { bytes, .. } | Action::Seed { bytes, .. } => add(1, in_blocks(*bytes)),
-            Action::Remode { stamp, .. } | Action::SeedOfOlder { stamp, .. } => {
-                add(1, in_blocks(stamp.bytes));
-            }
-            Action::Link { stamp, .. } => {
-                let directory = name::split(path).0;
-                if reaches.iter().any(|reach| reach.reaches(directory)) {
-                    add(1, in_blocks(stamp.bytes));
-                }
-            }
-            Action::Directory { .. } | Action::Symlink { .. } => add(1, BLOCK_BYTES),
-            Action::SeedStands { .. } => {}
+    pub fn refuse_unless_within(&self, free: &Free) -> Result<(), TreeError> {
+        if free.bytes < self.bytes {
+            Err(TreeError::NotEnoughSpace {
+                needed: self.bytes,
+                free: free.bytes,
+            })
+        } else if free.inodes < self.inodes {
+            Err(TreeError::NotEnoughInodes {
+                needed: self.inodes,
+                free: free.inodes,
+            })
+        } else {
+            Ok(())
         }
     }
-    for (path, found) in &live.found {
-        if classified.is_live(path, found) || !classified.is_state(path, found) {
-            continue;
-        }
-        add(0, RECORD_BYTES);
-        match found.node {
-            // A copy has no more blocks than the file, and no fewer than its data needs.
-            FoundNode::File => add(1, found.allocated_bytes.max(BLOCK_BYTES)),
-            FoundNode::Directory | FoundNode::Symlink(_) | FoundNode::Fifo => {
-                add(1, found.allocated_bytes.max(BLOCK_BYTES));
-            }
-            FoundNode::Socket | FoundNode::Device => {}
-        }
-    }
-    for step in steps {
-        let blocks = step.files.saturating_mul(BLOCK_BYTES);
-        add(step.files, step.written_bytes.saturating_add(blocks));
-    }
-    needed
 }
 
 /// What the file system of `dir` has free for this user.
@@ -133,11 +128,24 @@ pub fn free(dir: &Dir) -> Result<Free, TreeError> {
     let facts = rustix::fs::fstatvfs(&root)
         .map_err(|errno| TreeError::io("ask for free space of", ".", errno))?;
     // A file system without a table of inodes, such as btrfs, says that it has none.
-    let inodes = (facts.f_files > 0).then_some(facts.f_favail);
+    let inodes = if facts.f_files == 0 {
+        u64::MAX
+    } else {
+        facts.f_favail
+    };
     Ok(Free {
         bytes: facts.f_bavail.saturating_mul(facts.f_frsize),
         inodes,
     })
+}
+
+/// A copy takes the blocks of the file, because its holes stay holes.
+fn copy_bytes(found: &Found) -> u64 {
+    if found.node == FoundNode::File && found.allocated_bytes > 0 {
+        found.allocated_bytes.max(BLOCK_BYTES)
+    } else {
+        BLOCK_BYTES
+    }
 }
 
 fn in_blocks(bytes: u64) -> u64 {
@@ -150,18 +158,17 @@ mod tests {
 
     #[test]
     fn too_few_bytes_and_too_few_inodes_are_told_apart() {
-        let needed = Needed {
+        let space = Space {
             bytes: 10,
             inodes: 10,
         };
         let code = |bytes, inodes| {
-            Free { bytes, inodes }
-                .refuse_less_than(needed)
+            space
+                .refuse_unless_within(&Free { bytes, inodes })
                 .map_err(|error| error.code())
         };
-        assert_eq!(code(9, None), Err("not-enough-space"));
-        assert_eq!(code(10, Some(9)), Err("not-enough-inodes"));
-        assert_eq!(code(10, Some(10)), Ok(()));
-        assert_eq!(code(10, None), Ok(()));
+        assert_eq!(code(9, u64::MAX), Err("not-enough-space"));
+        assert_eq!(code(10, 9), Err("not-enough-inodes"));
+        assert_eq!(code(10, 10), Ok(()));
     }
 }

@@ -110,7 +110,7 @@ impl Stage {
             if Stamp::of(&stat).identity() != seen.identity() {
                 return Err(changed());
             }
-            let found = content::copy_hashed(&mut source, &mut file, job.path)?;
+            let found = content::copy_hashed(&mut source, &mut file, stat.stx_size, job.path)?;
             if found != job.digest {
                 return Err(changed());
             }

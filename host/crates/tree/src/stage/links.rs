@@ -69,9 +69,9 @@ impl Stage {
                 Action::Link { stamp, digest } => Some((path.clone(), (*stamp, *digest))),
                 _ => None,
             });
-        self.known
-            .extend(self.link_all(&self.base, unchanged.collect())?);
-        let kept_files = self.link_all(&self.live, kept.files)?;
+        let unchanged: Vec<_> = unchanged.collect();
+        self.known.extend(self.link_all(&self.base, &unchanged)?);
+        let kept_files = self.link_all(&self.live, &kept.files)?;
         self.kept.extend(
             kept_files
                 .into_iter()
@@ -126,7 +126,7 @@ impl Stage {
     fn link_all(
         &self,
         source: &Root,
-        files: Vec<(String, (Stamp, Digest))>,
+        files: &[(String, (Stamp, Digest))],
     ) -> Result<Vec<(String, Known)>, TreeError> {
         let facts: HashMap<_, _> = files
             .iter()

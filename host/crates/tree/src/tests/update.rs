@@ -92,7 +92,7 @@ fn the_inventory_of_a_finished_tree_finds_no_drift_in_it() {
 fn same_size_and_time_do_not_make_a_file_unchanged() {
     let world = World::new();
     let old = world.install(&Package::default().file("a", "old!", 0o644));
-    let pinned = FileTimes::new().set_modified(UNIX_EPOCH + Duration::from_secs(499_162_500));
+    let pinned = FileTimes::new().set_modified(UNIX_EPOCH + Duration::from_mins(8_319_375));
     let file = fs::File::options()
         .write(true)
         .open(world.path("live/a"))
@@ -280,14 +280,14 @@ fn prepare_finds_the_old_files_and_the_payload_wins_afterwards() {
     assert_eq!(world.read("slot/lib/added/deep"), "added");
     assert!(!world.exists("slot/plugins"));
     assert_eq!(world.read("live/bin/agent"), "agent 1");
-    let state: Vec<_> = staged
+    let changed: Vec<_> = staged
         .changes
         .state
         .iter()
         .map(|change| (change.path.as_str(), change.change))
         .collect();
     assert_eq!(
-        state,
+        changed,
         [
             ("data", StateChangeKind::Added),
             ("data/converted", StateChangeKind::Added)
