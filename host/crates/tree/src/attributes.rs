@@ -9,6 +9,7 @@ use std::ffi::CString;
 use std::io;
 use std::os::fd::AsFd;
 
+use rustix::fs::FileType;
 use rustix::fs::Gid;
 use rustix::fs::Mode;
 use rustix::fs::Statx;
@@ -110,11 +111,17 @@ impl Attributes {
                 }
             })?;
         }
-        // A default list of the directory may have left an access list that is not wanted.
-        if self.find(ACCESS_LIST).is_none() {
-            match rustix::fs::fremovexattr(&object, ACCESS_LIST) {
+        // The default list of the directory above may have left lists that are not wanted.
+        let is_directory = FileType::from_raw_mode(u32::from(stat.stx_mode)) == FileType::Directory;
+        let inherited: &[&CStr] = if is_directory {
+            &[ACCESS_LIST, DEFAULT_LIST]
+        } else {
+            &[ACCESS_LIST]
+        };
+        for list in inherited.iter().filter(|list| self.find(list).is_none()) {
+            match rustix::fs::fremovexattr(&object, *list) {
                 Ok(()) | Err(Errno::NODATA | Errno::OPNOTSUPP) => {}
-                Err(errno) => return Err(not_kept(path, ACCESS_LIST, errno)),
+                Err(errno) => return Err(not_kept(path, list, errno)),
             }
         }
         for (name, wanted) in &self.extended {

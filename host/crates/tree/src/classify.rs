@@ -228,6 +228,9 @@ pub fn carry_state(
         .filter(|(_, item)| item.kind != ItemKind::State)
     {
         let standing = decision.standing(path);
+        if item.node != Node::Directory && decision.has_state_below(path) {
+            decision.give_way(path);
+        }
         let found = older_tree.found.get(path);
         let action = match &item.node {
             Node::File { .. } if item.kind == ItemKind::Seed => match (&standing, found) {

@@ -177,3 +177,20 @@ fn state_keeps_owner_and_every_attribute() {
         assert_eq!((facts.uid(), facts.gid()), (42, 43));
     }
 }
+
+#[test]
+fn a_directory_without_a_default_list_gets_none_from_the_one_above() {
+    if !is_root() {
+        return;
+    }
+    let world = World::new();
+    std::fs::create_dir_all(world.path("live/data/plain")).expect("directory");
+    assert!(set(&world, "live/data", DEFAULT, &access_list(77, 5, 7)));
+    world
+        .update(&Inventory::default(), &Package::default())
+        .expect("update");
+    assert!(get(&world, "slot/data", DEFAULT).is_some());
+    for name in [ACCESS, DEFAULT] {
+        assert_eq!(get(&world, "slot/data/plain", name), None, "{name}");
+    }
+}

@@ -115,3 +115,21 @@ fn state_in_the_way_of_the_older_program_is_refused() {
     let error = carry(&world, &older, &live).expect_err("refused");
     assert_eq!(error.code(), "state-in-the-way");
 }
+
+#[test]
+fn a_directory_with_state_in_it_cannot_become_the_older_programs_file() {
+    let world = World::new();
+    let first = Package::default().file("lib", "file", 0o644);
+    let older = world.install(&first);
+    let second = Package::default().file("lib/a", "a", 0o644);
+    let live = world.update(&older, &second).expect("update").inventory;
+    world.commit();
+    std::fs::rename(world.path("slot"), world.path("older")).expect("rename");
+    std::fs::create_dir(world.path("slot")).expect("slot");
+    world.write("live/lib/mine", "mine");
+    let error = carry(&world, &older, &live).expect_err("refused");
+    assert_eq!(
+        (error.code(), error.paths()),
+        ("state-in-the-way", vec!["lib"])
+    );
+}
