@@ -41,6 +41,10 @@ pub(crate) struct Arguments {
 ///
 /// # Errors
 /// A file is there already, no password could be had, or the folder does not take the files.
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "every command takes its arguments"
+)]
 pub(crate) fn run(arguments: Arguments, screen: &Screen) -> Result<Reply, Failure> {
     let [secret_path, public_path] =
         ["key", "pub"].map(|extension| with_extension(arguments.name.clone(), extension));

@@ -29,7 +29,7 @@ const SOURCE_DATE_EPOCH: &str = "SOURCE_DATE_EPOCH";
 /// wasm32-wasip2 (the target is added when missing) and checked as every host checks them; a .wasm file
 /// is taken as it is.
 ///
-/// The same inputs give the same bytes: fix the time by --created or SOURCE_DATE_EPOCH. The package has
+/// The same inputs give the same bytes: fix the time by --created or `SOURCE_DATE_EPOCH`. The package has
 /// no signature yet; `cofferdam sign` adds one.
 ///
 /// Warnings on standard error (and in `warnings` of --json) name what is allowed but seldom meant.
@@ -61,7 +61,7 @@ pub(crate) struct Arguments {
     #[arg(long, value_enum, default_value = "zstd")]
     compression: Compression,
     /// When the package is made: 2026-11-21T12:00:00Z, or seconds since 1970; steps see this time.
-    /// Default: SOURCE_DATE_EPOCH, else now
+    /// Default: `SOURCE_DATE_EPOCH`, else now
     #[arg(long, value_name = "TIME")]
     created: Option<String>,
 }

@@ -21,7 +21,7 @@ pub(crate) struct Arguments {
 #[derive(Debug, clap::Subcommand)]
 enum Command {
     New(new::Arguments),
-    Run(rehearse::Arguments),
+    Run(Box<rehearse::Arguments>),
 }
 
 /// Runs the command.
@@ -31,6 +31,6 @@ enum Command {
 pub(crate) fn run(arguments: Arguments, screen: &Screen) -> Result<Reply, Failure> {
     match arguments.command {
         Command::New(arguments) => new::run(arguments),
-        Command::Run(arguments) => rehearse::run(arguments, screen),
+        Command::Run(arguments) => rehearse::run(*arguments, screen),
     }
 }

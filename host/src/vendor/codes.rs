@@ -40,6 +40,8 @@ pub enum Code {
     TimeMalformed,
     /// `package.toml` asks for something that cannot be packed.
     SourceRefused,
+    /// The package would lie inside its own payload.
+    OutputInPayload,
     /// The payload has a file with setuid, setgid or sticky bits.
     SpecialMode,
     /// The payload has a device, fifo or socket.
@@ -92,6 +94,7 @@ impl Code {
         Self::SignatureOtherKey,
         Self::TimeMalformed,
         Self::SourceRefused,
+        Self::OutputInPayload,
         Self::SpecialMode,
         Self::SpecialFile,
         Self::PayloadPath,
@@ -174,6 +177,11 @@ impl Code {
                 "source-refused",
                 Exit::PackageRefused,
                 "correct package.toml and pack again",
+            ),
+            Self::OutputInPayload => (
+                "output-in-payload",
+                Exit::Refused,
+                "write the package to another folder with -o",
             ),
             Self::SpecialMode => (
                 "special-mode",

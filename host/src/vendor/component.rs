@@ -77,11 +77,11 @@ fn build(folder: &Path) -> Result<Component, Failure> {
     let toolchain = text_of(tool("rustc", folder, &["--version"]), "rustc")?;
     ensure_target(folder)?;
     let workspace = workspace_of(folder, &["--no-deps"])?;
-    let lock_path = workspace.workspace_root.join("Cargo.lock");
+    let lock_path = workspace.root.join("Cargo.lock");
     if !lock_path.is_file() {
         return Err(Code::LockMissing.because(format!(
             "`{}` has no Cargo.lock; a step is built from locked sources only",
-            workspace.workspace_root.display()
+            workspace.root.display()
         )));
     }
     let lock_digest = Digest::of(&read_small(&lock_path, LOCK_CAP_BYTES)?);
@@ -125,7 +125,8 @@ fn build(folder: &Path) -> Result<Component, Failure> {
 #[derive(Deserialize)]
 struct Workspace {
     target_directory: PathBuf,
-    workspace_root: PathBuf,
+    #[serde(rename = "workspace_root")]
+    root: PathBuf,
     packages: Vec<Package>,
 }
 
@@ -146,7 +147,7 @@ impl Workspace {
     /// Local packages beyond the workspace's own folder.
     fn outside(&self) -> impl Iterator<Item = &Package> {
         self.packages.iter().filter(|package| {
-            package.source.is_none() && !package.manifest_path.starts_with(&self.workspace_root)
+            package.source.is_none() && !package.manifest_path.starts_with(&self.root)
         })
     }
 }
@@ -188,7 +189,7 @@ fn remapped_prefixes(folder: &Path, workspace: &Workspace) -> Result<OsString, F
     let mut prefixes = vec![
         (cargo_home(), "/cargo".to_owned()),
         (PathBuf::from(sysroot.trim()), "/rust".to_owned()),
-        (workspace.workspace_root.clone(), "/workspace".to_owned()),
+        (workspace.root.clone(), "/workspace".to_owned()),
         (folder.to_owned(), "/step".to_owned()),
     ];
     let outside = workspace.outside();

@@ -172,7 +172,7 @@ fn refuse_output_inside(root: &Path, output: &Path) -> Result<(), Failure> {
         return Ok(());
     };
     if folder.starts_with(&root) {
-        return Err(Code::SourceRefused.because(format!(
+        return Err(Code::OutputInPayload.because(format!(
             "the package `{}` would lie inside the payload folder",
             output.display()
         )));
@@ -200,7 +200,7 @@ fn write(
     let mut writer = PackageWriter::new(output.file());
     writer.manifest(&bytes).map_err(failed)?;
     let total = manifest.blobs.len() as u64;
-    for (done, digest) in (1..).zip(manifest.blobs.keys()) {
+    for (done, digest) in (1_u64..).zip(manifest.blobs.keys()) {
         let mut content: Box<dyn Content> =
             match sources.get(digest) {
                 Some(path) => {
@@ -218,7 +218,7 @@ fn write(
                 ("pack-content-changed", Some(path)) => payload::changed(path),
                 _ => failed(error),
             })?;
-        if done % PROGRESS_EVERY == 0 || done == total {
+        if done.is_multiple_of(PROGRESS_EVERY) || done == total {
             screen.progress("packing", done, total);
         }
     }

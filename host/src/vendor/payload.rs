@@ -163,7 +163,7 @@ pub(super) fn digests(
             };
             let digest = digest_of(&place_of(root, Some(&item.path)), &item.path, bytes)?;
             let count = done.fetch_add(1, Ordering::Relaxed) + 1;
-            if count % PROGRESS_EVERY == 0 || count == total {
+            if count.is_multiple_of(PROGRESS_EVERY) || count == total {
                 screen.progress("hashing the payload", count, total);
             }
             Ok(Some(digest))

@@ -83,7 +83,7 @@ fn admits_earlier(requirements: &[&str], version: &Version) -> bool {
         parsed
             .iter()
             .flat_map(|req| &req.comparators)
-            .filter_map(named_version),
+            .map(named_version),
     );
     candidates.iter().any(|candidate| {
         candidate < version
@@ -93,15 +93,14 @@ fn admits_earlier(requirements: &[&str], version: &Version) -> bool {
     })
 }
 
-fn named_version(comparator: &Comparator) -> Option<Version> {
+fn named_version(comparator: &Comparator) -> Version {
     let mut version = Version::new(
         comparator.major,
         comparator.minor.unwrap_or(0),
         comparator.patch.unwrap_or(0),
     );
     version.pre = comparator.pre.clone();
-    version.build = BuildMetadata::EMPTY;
-    Some(version)
+    version
 }
 
 fn lower_bound(comparator: &Comparator) -> Option<Version> {

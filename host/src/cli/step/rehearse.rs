@@ -193,16 +193,15 @@ impl From<Phase> for cofferdam_sandbox::Phase {
 fn config_sources(arguments: &[String]) -> Result<BTreeMap<String, ConfigSource>, Failure> {
     let mut sources = BTreeMap::new();
     for argument in arguments {
-        let (name, path) = match argument.split_once('=') {
-            Some((name, path)) => (name.to_owned(), PathBuf::from(path)),
-            None => {
-                let path = PathBuf::from(argument);
-                let stem = path.file_stem().unwrap_or_default();
-                (
-                    stem.to_string_lossy().trim_start_matches('.').to_owned(),
-                    path,
-                )
-            }
+        let (name, path) = if let Some((name, path)) = argument.split_once('=') {
+            (name.to_owned(), PathBuf::from(path))
+        } else {
+            let path = PathBuf::from(argument);
+            let stem = path.file_stem().unwrap_or_default();
+            (
+                stem.to_string_lossy().trim_start_matches('.').to_owned(),
+                path,
+            )
         };
         let format = format_of(&path)?;
         if sources

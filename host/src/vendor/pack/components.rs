@@ -42,18 +42,17 @@ impl Components {
         for (done, step) in (0..).zip(&source.step) {
             screen.progress(&format!("building step {}", step.name), done, total);
             let path = base.join(&step.component);
-            let component = match known.get(&path) {
-                Some(component) => Rc::clone(component),
-                None => {
-                    let obtained = component::obtain(&path)?;
-                    gate::admit(&engine, step.name.as_str(), &obtained.bytes)?;
-                    Rc::new(Component {
-                        digest: Digest::of(&obtained.bytes),
-                        bytes: obtained.bytes,
-                        build: obtained.build,
-                        warnings: obtained.warnings,
-                    })
-                }
+            let component = if let Some(component) = known.get(&path) {
+                Rc::clone(component)
+            } else {
+                let obtained = component::obtain(&path)?;
+                gate::admit(&engine, step.name.as_str(), &obtained.bytes)?;
+                Rc::new(Component {
+                    digest: Digest::of(&obtained.bytes),
+                    bytes: obtained.bytes,
+                    build: obtained.build,
+                    warnings: obtained.warnings,
+                })
             };
             known.insert(path, Rc::clone(&component));
             components.push(component);

@@ -168,7 +168,7 @@ fn special_bits_are_refused_unless_a_table_sets_the_mode() {
 fn a_package_inside_its_own_payload_is_refused() {
     let source = Source::new();
     let refused = pack(&source.request("payload/out.upd"), &Screen::new(true)).unwrap_err();
-    assert_eq!(refused.code, "source-refused");
+    assert_eq!(refused.code, "output-in-payload");
 }
 
 #[test]

@@ -181,11 +181,11 @@ fn boxed(text: &str) -> SecretKeyBox {
 
 /// minisign shows the eight bytes of a key id as a little-endian number.
 fn shown_id(bytes: &[u8]) -> String {
-    bytes
+    let number = bytes
         .iter()
         .rev()
-        .map(|byte| format!("{byte:02X}"))
-        .collect()
+        .fold(0_u64, |number, byte| number << 8 | u64::from(*byte));
+    format!("{number:016X}")
 }
 
 #[cfg(test)]

@@ -93,13 +93,11 @@ pub fn attach(
     public: Option<&PublicKey>,
 ) -> Result<Attached, Failure> {
     let key_id = claimed_key_id(signature).map_err(|error| refused(error.code(), &error))?;
-    if let Some(public) = public {
-        if public.id() != key_id {
-            return Err(Code::SignatureOtherKey.because(format!(
-                "the signature is by key {key_id}; expected one by {}",
-                public.id()
-            )));
-        }
+    if let Some(public) = public.filter(|public| public.id() != key_id) {
+        return Err(Code::SignatureOtherKey.because(format!(
+            "the signature is by key {key_id}; expected one by {}",
+            public.id()
+        )));
     }
     let package = read(open(path)?, public)?;
     let present = package
