@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The only place that looks at the clock and at the machine's randomness.
+//!
+//! Everything below the command line takes time and identifiers as arguments, so that tests can fix
+//! them and a step can never learn them.
+
+use std::time::SystemTime;
+use std::time::UNIX_EPOCH;
+
+/// Seconds since 1970-01-01T00:00:00Z, as the host's clock has it (0 for a clock before that).
+#[expect(
+    clippy::disallowed_methods,
+    reason = "this is the one place that reads the clock"
+)]
+pub fn now_unix_s() -> u64 {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |elapsed| elapsed.as_secs())
+}
+
+/// A new transaction id: sixteen hexadecimal digits from the kernel's random numbers.
+///
+/// # Errors
+/// The kernel's error, when it has no randomness to give.
+pub fn transaction_id() -> Result<String, getrandom::Error> {
+    let mut bytes = [0_u8; 8];
+    getrandom::fill(&mut bytes)?;
+    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+}

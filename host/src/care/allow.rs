@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Lifts a condemnation because a person says so.
+
+use std::path::Path;
+
+use cofferdam_install::Condemned;
+use cofferdam_install::Entry;
+use cofferdam_install::RecordKind;
+use semver::Version;
+use serde_json::json;
+
+use crate::failure::Failure;
+
+/// Lets the packages of this version be applied again.
+///
+/// # Errors
+/// As [`super::at_rest`]; `not-condemned`; the list cannot be written.
+pub fn allow(dir: &Path, version: &Version, now: u64) -> Result<Vec<Condemned>, Failure> {
+    let (mut ready, _) = super::at_rest(dir, "allow", now)?;
+    let lifted = ready.allow(version)?;
+    ready.append_history(Entry {
+        at_unix_s: now,
+        txid: None,
+        kind: RecordKind::Allow,
+        body: json!({ "version": version.to_string(), "packages": lifted }),
+    })?;
+    Ok(lifted)
+}

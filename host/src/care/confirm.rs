@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Accepts the live generation because a person says so.
+
+use std::path::Path;
+
+use cofferdam_install::Entry;
+use cofferdam_install::RecordKind;
+use serde::Serialize;
+use serde_json::json;
+
+use crate::failure::Failure;
+
+/// What was confirmed.
+#[derive(Debug, Serialize)]
+pub struct Confirmed {
+    /// The live generation.
+    pub generation: u64,
+    /// Its version.
+    pub version: Option<String>,
+    /// Always true now.
+    pub confirmed: bool,
+    /// Whether it was confirmed before.
+    pub already: bool,
+}
+
+/// Confirms the live generation and prunes what is past the operator's number.
+///
+/// # Errors
+/// As [`super::at_rest`]; the journal cannot be written.
+pub fn confirm(dir: &Path, now: u64) -> Result<Confirmed, Failure> {
+    let (mut ready, _) = super::at_rest(dir, "confirm", now)?;
+    let already = ready.journal().is_confirmed();
+    let generation = ready.journal().live;
+    let live = ready.journal().live_generation();
+    let version = live
+        .and_then(|live| live.version.as_ref())
+        .map(ToString::to_string);
+    if !already {
+        ready.confirm()?;
+        ready.append_history(Entry {
+            at_unix_s: now,
+            txid: None,
+            kind: RecordKind::Confirm,
+            body: json!({ "generation": generation, "version": version, "by": "operator" }),
+        })?;
+        ready.prune()?;
+    }
+    Ok(Confirmed {
+        generation,
+        version,
+        confirmed: true,
+        already,
+    })
+}

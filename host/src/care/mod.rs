@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The care for an install beside updates: adopt, confirm, roll back, recover, look, release.
+//!
+//! Whatever writes comes through [`at_rest`]: the lock is taken, what was interrupted is finished or
+//! undone, and a service that was stopped for it is started again. Whatever only looks opens the
+//! install, takes no lock and writes nothing.
+
+pub mod adopt;
+pub mod allow;
+pub mod confirm;
+pub mod history;
+pub mod recover;
+pub mod release;
+pub mod rollback;
+pub mod status;
+pub mod verify;
+
+use std::path::Path;
+
+use cofferdam_install::Install;
+use cofferdam_install::Ready;
+use cofferdam_install::Recovered;
+
+use crate::failure::Failure;
+use crate::update::service;
+
+/// Takes the lock, recovers, and starts the service if it is owed.
+///
+/// # Errors
+/// The install is busy, needs a person, or its service does not start.
+pub fn at_rest(dir: &Path, command: &str, now: u64) -> Result<(Ready, Recovered), Failure> {
+    let (mut ready, recovered) = Install::open(dir)?.lock(command, now)?.recover(now)?;
+    if recovered.service_owed {
+        service::start_owed(&mut ready)?;
+    }
+    Ok((ready, recovered))
+}

@@ -1,0 +1,233 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Back to an earlier generation because a person says so.
+//!
+//! The whole generation comes back, files and configuration, by one exchange; or its program only, with
+//! today's state, as a new generation. Either way the package that is left is condemned here.
+
+use std::path::PathBuf;
+
+use cofferdam_install::Begin;
+use cofferdam_install::ChangedState;
+use cofferdam_install::Ended;
+use cofferdam_install::Entry;
+use cofferdam_install::Program;
+use cofferdam_install::Ready;
+use cofferdam_install::RecordKind;
+use cofferdam_install::Rollback;
+use cofferdam_install::TxKind;
+use cofferdam_install::TxResult;
+use cofferdam_tree::classify::carry_state;
+use cofferdam_tree::stage::Service as Writing;
+use cofferdam_tree::walk::LiveTree;
+use serde::Serialize;
+use serde_json::json;
+
+use crate::failure::Failure;
+use crate::update::downtime::Downtime;
+use crate::update::downtime::service_of;
+use crate::update::finish;
+use crate::update::preflight;
+use crate::update::report::From;
+use crate::update::service::Service;
+use crate::update::watch::Watch;
+
+/// Why the package that is left is condemned.
+const WHY: &str = "rolled back by a person";
+
+/// What a rollback is asked to do.
+#[derive(Debug)]
+pub struct Request {
+    /// The install directory.
+    pub dir: PathBuf,
+    /// The generation; the newest older one without it.
+    pub to: Option<u64>,
+    /// What becomes of state that changed.
+    pub state: State,
+    /// Go on although processes use the install.
+    pub live: bool,
+    /// Now, in seconds since 1970.
+    pub now: u64,
+    /// A fresh transaction id.
+    pub txid: String,
+}
+
+/// What becomes of state that changed since the live generation was made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    /// It is a reason not to go back.
+    RefuseIfChanged,
+    /// It stays behind in the generation that is left.
+    DiscardChanges,
+    /// It is carried into the old program.
+    Keep,
+}
+
+/// How a rollback ended.
+#[derive(Debug, Serialize)]
+pub struct RolledBack {
+    /// The generation that is live now.
+    pub generation: u64,
+    /// Its version.
+    pub version: Option<String>,
+    /// What was left.
+    pub from: From,
+    /// Whether the generation that is live now has proved healthy, then or now.
+    pub confirmed: bool,
+    /// Seconds between the stop of the service and its start.
+    pub downtime_seconds: f64,
+    /// What went wrong afterwards without undoing it.
+    pub warnings: Vec<String>,
+}
+
+/// Rolls back.
+///
+/// # Errors
+/// As [`super::at_rest`]; there is no such generation; state changed; the service does not stop.
+pub fn rollback(request: &Request, watch: &mut dyn Watch) -> Result<RolledBack, Failure> {
+    let (ready, _) = super::at_rest(&request.dir, "rollback", request.now)?;
+    let settings = service_of(ready.install())?;
+    let service = settings.as_ref().map(Service::new).transpose()?;
+    let mut downtime = Downtime::of(service, request.live);
+    preflight::refuse_in_use(ready.install(), request.live)?;
+    let from = From {
+        version: live_version(&ready),
+        generation: ready.journal().live,
+    };
+    watch.stage("roll back");
+    let mut ready = match request.state {
+        State::Keep => program_only(ready, request, &mut downtime, watch)?,
+        State::RefuseIfChanged | State::DiscardChanges => {
+            let rollback = Rollback {
+                txid: request.txid.clone(),
+                to: request.to,
+                changed_state: match request.state {
+                    State::DiscardChanges => ChangedState::LeaveBehind,
+                    State::RefuseIfChanged | State::Keep => ChangedState::Refuse,
+                },
+                condemn: Some(WHY.to_owned()),
+                now_unix_s: request.now,
+            };
+            finish::back(ready, rollback, &mut downtime, watch)?
+        }
+    };
+    let mut warnings = Vec::new();
+    let started = downtime.end(&mut ready, watch);
+    if let Err(unstarted) = started {
+        warnings.push(format!("the service: {unstarted}"));
+    } else if request.state == State::Keep
+        && let Err(unconfirmed) = settle(&mut ready, &downtime)
+    {
+        warnings.push(format!("not confirmed: {unconfirmed}"));
+    }
+    let body = json!({
+        "kind": "rollback",
+        "result": "committed",
+        "from": from,
+        "generation": ready.journal().live,
+        "version": live_version(&ready),
+        "state": match request.state {
+            State::RefuseIfChanged => "unchanged",
+            State::DiscardChanges => "discarded",
+            State::Keep => "kept",
+        },
+    });
+    let entry = Entry {
+        at_unix_s: request.now,
+        txid: Some(request.txid.clone()),
+        kind: RecordKind::Transaction,
+        body,
+    };
+    if let Err(unrecorded) = ready.append_history(entry) {
+        warnings.push(format!("history: {}", Failure::from(unrecorded)));
+    }
+    Ok(RolledBack {
+        generation: ready.journal().live,
+        version: live_version(&ready),
+        from,
+        confirmed: ready.journal().is_confirmed(),
+        downtime_seconds: downtime.seconds(),
+        warnings,
+    })
+}
+
+fn live_version(ready: &Ready) -> Option<String> {
+    let live = ready.journal().live_generation()?;
+    live.version.as_ref().map(ToString::to_string)
+}
+
+/// The old program proves itself with today's state.
+fn settle(ready: &mut Ready, downtime: &Downtime<'_>) -> Result<(), Failure> {
+    if let Some(service) = downtime.service() {
+        service.settle()?;
+    }
+    ready.confirm()?;
+    Ok(())
+}
+
+/// Builds a new generation from an old program and today's state, and commits it.
+fn program_only(
+    ready: Ready,
+    request: &Request,
+    downtime: &mut Downtime<'_>,
+    watch: &mut dyn Watch,
+) -> Result<Ready, Failure> {
+    let install = ready.install();
+    let older = install.rollback_target(request.to)?;
+    install.verify_kept(older)?;
+    let patterns = &install.settings()?.live;
+    let live = LiveTree::read(&install.live_tree()?, patterns)?;
+    let kept = LiveTree::read(&install.kept_tree(older)?, patterns)?;
+    let classified = carry_state(
+        &install.inventory(older)?,
+        &kept,
+        &install.live_inventory()?,
+        &live,
+        &[],
+    )?;
+    let begun = ready.begin(Begin {
+        kind: TxKind::Rollback,
+        txid: request.txid.clone(),
+        program: Program::Generation(older),
+        classified,
+        condemn: Some(WHY.to_owned()),
+        now_unix_s: request.now,
+    });
+    let mut building = match begun {
+        Ok(building) => building,
+        Err(failure) => return Err(failure.into_parts().1.into()),
+    };
+    let writing = if request.live {
+        Writing::Running
+    } else {
+        Writing::Stopped
+    };
+    let filled = (|| -> Result<(), Failure> {
+        building.stage().link_unchanged(false)?;
+        building.sync()?;
+        downtime.begin(&mut building, watch)?;
+        building.stage().copy_state(writing, &mut |_| {})?;
+        building.stage().place_payload()?;
+        Ok(())
+    })();
+    if let Err(mut failure) = filled {
+        let ended = Ended::with(TxResult::Failed, failure.code, failure.message.clone());
+        let mut ready = building.discard(ended, request.now)?;
+        if let Err(unstarted) = downtime.end(&mut ready, watch) {
+            failure.message = format!("{}; and then: {unstarted}", failure.message);
+        }
+        return Err(failure);
+    }
+    match building
+        .seal(&[], request.now)
+        .and_then(|sealed| sealed.commit(request.now))
+    {
+        Ok(ready) => Ok(ready),
+        Err(failure) => {
+            let (ready, error) = failure.into_parts();
+            if let Some(mut ready) = ready {
+                downtime.end(&mut ready, watch)?;
+            }
+            Err(error.into())
+        }
+    }
+}

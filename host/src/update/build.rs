@@ -1,0 +1,448 @@
+// SPDX-License-Identifier: Apache-2.0
+//! From an install at rest to a sealed tree: the part of an update that `plan` and `apply` share.
+//!
+//! While the service runs: changed files are fetched and unchanged ones linked. After it stopped: state
+//! is copied, `prepare` runs, the payload takes its place, `migrate` runs, and the tree is sealed. Any
+//! failure throws away what was built and leaves the install at rest; nothing live is touched here.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use cofferdam_install::Begin;
+use cofferdam_install::Building;
+use cofferdam_install::Ended;
+use cofferdam_install::Program;
+use cofferdam_install::Ready;
+use cofferdam_install::Sealed;
+use cofferdam_install::TxResult;
+use cofferdam_package::digest::Digest;
+use cofferdam_package::glob::GlobSet;
+use cofferdam_package::manifest::Phase;
+use cofferdam_package::verify::VerifiedPackage;
+use cofferdam_tree::classify::Classified;
+use cofferdam_tree::classify::classify;
+use cofferdam_tree::preflight as tree_preflight;
+use cofferdam_tree::preflight::Space;
+use cofferdam_tree::progress::Progress;
+use cofferdam_tree::stage::Changes;
+use cofferdam_tree::stage::Service as Writing;
+use cofferdam_tree::stage::StateChangeKind;
+use cofferdam_tree::walk::LiveTree;
+use serde_json::json;
+
+use crate::config_session::KeyChange;
+use crate::failure::Exit;
+use crate::failure::Failure;
+use crate::update::Request;
+use crate::update::config_files::Session;
+use crate::update::downtime::Downtime;
+use crate::update::grants::EffectiveGrants;
+use crate::update::grants::TreeRules;
+use crate::update::outcome::ManagedChange;
+use crate::update::outcome::Outcome;
+use crate::update::outcome::data_digest;
+use crate::update::preflight::Preflight;
+use crate::update::report::Disk;
+use crate::update::steps::Steps;
+use crate::update::stopwatch::Stopwatch;
+use crate::update::watch::Watch;
+
+/// What one update works with, from the preflight to its end.
+pub(super) struct Update<'a> {
+    pub(super) request: &'a Request,
+    pub(super) package: &'a VerifiedPackage,
+    pub(super) preflight: Preflight<'a>,
+    pub(super) steps: Steps<'a>,
+    pub(super) stopwatch: Stopwatch,
+    pub(super) watch: &'a mut dyn Watch,
+}
+
+/// A sealed tree and what is to be told about it.
+pub(super) struct Built {
+    pub(super) sealed: Sealed,
+    pub(super) facts: Facts,
+}
+
+/// What is to be told about a sealed tree.
+#[derive(Debug)]
+pub(super) struct Facts {
+    pub(super) changes: Changes,
+    pub(super) config: Vec<KeyChange>,
+    pub(super) outcome_digest: Digest,
+    pub(super) data_digest: Digest,
+    pub(super) disk: Disk,
+}
+
+/// An update that ended before its commit: the install at rest (unless recovery must do that), and why.
+pub(super) struct Stopped {
+    pub(super) ready: Option<Ready>,
+    pub(super) failure: Failure,
+}
+
+impl From<(Ready, Failure)> for Stopped {
+    fn from((ready, failure): (Ready, Failure)) -> Self {
+        Self {
+            ready: Some(ready),
+            failure,
+        }
+    }
+}
+
+impl From<cofferdam_install::Failure> for Stopped {
+    fn from(failure: cofferdam_install::Failure) -> Self {
+        let (ready, error) = failure.into_parts();
+        Self {
+            ready,
+            failure: error.into(),
+        }
+    }
+}
+
+/// Builds and seals the next tree.
+pub(super) fn build(
+    update: &mut Update<'_>,
+    ready: Ready,
+    downtime: &mut Downtime<'_>,
+) -> Result<Built, Stopped> {
+    let now = update.request.now;
+    update.stopwatch.begin("compare");
+    update.watch.stage("compare");
+    let (classified, disk) = match compare(update, &ready) {
+        Ok(compared) => compared,
+        Err(failure) => return Err((ready, failure).into()),
+    };
+    let mut building = ready.begin(Begin {
+        kind: if downtime.is_plan() {
+            cofferdam_install::TxKind::Plan
+        } else {
+            update.preflight.kind
+        },
+        txid: update.request.txid.clone(),
+        program: Program::Package(update.package),
+        classified,
+        condemn: None,
+        now_unix_s: now,
+    })?;
+    let session = match fill(update, &mut building, downtime) {
+        Ok(session) => session,
+        Err(failure) => return Err(discard_building(building, failure, now)),
+    };
+    update.stopwatch.begin("seal");
+    update.watch.stage("seal");
+    let sealed = building.seal(&session.outside(), now)?;
+    match told(update, &sealed, &session, disk) {
+        Ok(facts) => Ok(Built { sealed, facts }),
+        Err(failure) => Err(discard_sealed(sealed, failure, now)),
+    }
+}
+
+/// Throws a sealed tree away because of a failure.
+pub(super) fn discard_sealed(sealed: Sealed, failure: Failure, now: u64) -> Stopped {
+    match sealed.discard(ended(&failure), now) {
+        Ok(ready) => (ready, failure).into(),
+        Err(error) => Stopped {
+            ready: None,
+            failure: error.into(),
+        },
+    }
+}
+
+fn discard_building(building: Building, failure: Failure, now: u64) -> Stopped {
+    match building.discard(ended(&failure), now) {
+        Ok(ready) => (ready, failure).into(),
+        Err(error) => Stopped {
+            ready: None,
+            failure: error.into(),
+        },
+    }
+}
+
+/// How a failure is written down.
+fn ended(failure: &Failure) -> Ended {
+    let result = match failure.exit {
+        Exit::Deferred => TxResult::Deferred,
+        Exit::Refused | Exit::StepFailed | Exit::PackageRefused => TxResult::Refused,
+        Exit::Done
+        | Exit::Internal
+        | Exit::Usage
+        | Exit::RolledBack
+        | Exit::Busy
+        | Exit::NeedsPerson
+        | Exit::AuditFindings => TxResult::Failed,
+    };
+    Ended::with(result, failure.code, failure.message.clone())
+}
+
+/// Decides what becomes of each path, and whether there is room for it.
+fn compare(update: &Update<'_>, ready: &Ready) -> Result<(Classified, Disk), Failure> {
+    let install = ready.install();
+    let settings = install.settings()?;
+    let live = LiveTree::read(&install.live_tree()?, &settings.live)?;
+    tree_preflight::refuse_odd(&live)?;
+    tree_preflight::refuse_files_of_others(&live)?;
+    refuse_mounts(install.place().path())?;
+    refuse_mounts(&install.place().state_path())?;
+    let classified = classify(
+        &install.live_inventory()?,
+        &live,
+        update.package.manifest(),
+        &update.preflight.roles,
+        &update.request.replace,
+    )?;
+    classified.refuse_state_in_the_way()?;
+    let (mut budget_bytes, mut budget_files, mut write) = (0_u64, 0_u64, Vec::new());
+    for (_, grants) in update
+        .preflight
+        .chosen
+        .iter()
+        .filter(|(_, grants)| !grants.write.is_empty())
+    {
+        budget_bytes = budget_bytes.saturating_add(grants.limits.written_bytes);
+        budget_files = budget_files.saturating_add(grants.limits.files);
+        write.extend(globs_of(grants)?.iter().cloned());
+    }
+    let needed = Space::of(
+        &live,
+        &classified,
+        &GlobSet::new(write),
+        budget_bytes,
+        budget_files,
+    );
+    let free = tree_preflight::free(install.place().state())?;
+    needed.refuse_unless_within(&free)?;
+    let disk = Disk {
+        needed_bytes: needed.bytes,
+        free_bytes: free.bytes,
+        needed_inodes: needed.inodes,
+        free_inodes: free.inodes,
+    };
+    Ok((classified, disk))
+}
+
+/// A mount at or below the install would travel with the old tree.
+fn refuse_mounts(directory: &Path) -> Result<(), Failure> {
+    let mounts = tree_preflight::mounts_below(directory)?;
+    match mounts.first() {
+        None => Ok(()),
+        Some(first) => Err(Failure::new(
+            Exit::Refused,
+            "mount-below",
+            format!(
+                "`{}` is a mount point, expected none at or below `{}`",
+                first.display(),
+                directory.display()
+            ),
+            "unmount it, or keep what is mounted outside of the install",
+        )
+        .with_details(json!({ "mounts": mounts }))),
+    }
+}
+
+/// Fills the next tree, from the first linked file to the last migrated key.
+fn fill(
+    update: &mut Update<'_>,
+    building: &mut Building,
+    downtime: &mut Downtime<'_>,
+) -> Result<Session, Failure> {
+    update.stopwatch.begin("fetch");
+    update.watch.stage("fetch");
+    let watch = &mut *update.watch;
+    building
+        .stage()
+        .fetch(update.package, &mut |progress| show(watch, progress))?;
+    update.stopwatch.begin("link");
+    building
+        .stage()
+        .link_unchanged(update.steps.has(Phase::Prepare))?;
+    building.sync()?;
+
+    downtime.begin(building, update.watch)?;
+    if downtime.has_stopped() {
+        super::run_checks(update, building.install())?;
+    }
+
+    update.stopwatch.begin("state");
+    update.watch.stage("state");
+    let writing = if downtime.is_plan() || update.request.live {
+        Writing::Running
+    } else {
+        Writing::Stopped
+    };
+    let watch = &mut *update.watch;
+    building
+        .stage()
+        .copy_state(writing, &mut |progress| show(watch, progress))?;
+
+    update.stopwatch.begin("steps");
+    update.watch.stage("steps");
+    let manifest = update.package.manifest();
+    let rules = TreeRules::new(
+        manifest,
+        &update.preflight.roles,
+        update.preflight.hidden.clone(),
+    )
+    .with_managed(building.stage().managed_paths());
+    let tree = building.tree()?;
+    let mut session = update.preflight.config_files.open(&tree)?;
+    run_phase(update, building, Phase::Prepare, &rules, &mut session)?;
+    building.stage().place_payload()?;
+    session.take_in_seeds(&tree)?;
+    run_phase(update, building, Phase::Migrate, &rules, &mut session)?;
+    run_phase(update, building, Phase::Finalize, &rules, &mut session)?;
+    session.write_inside(&tree)?;
+    Ok(session)
+}
+
+fn run_phase(
+    update: &mut Update<'_>,
+    building: &mut Building,
+    phase: Phase,
+    rules: &TreeRules,
+    session: &mut Session,
+) -> Result<(), Failure> {
+    if !update.steps.has(phase) {
+        return Ok(());
+    }
+    let mut write = Vec::new();
+    for grants in update.steps.grants(phase) {
+        write.extend(globs_of(grants)?.iter().cloned());
+    }
+    if !write.is_empty() {
+        building.stage().unshare(&GlobSet::new(write))?;
+    }
+    let tree = building.tree()?;
+    update
+        .steps
+        .run(phase, &tree, rules, &mut session.keys, "", update.watch)
+}
+
+fn globs_of(grants: &EffectiveGrants) -> Result<GlobSet, Failure> {
+    grants
+        .write_globs()
+        .map_err(super::steps::patterns_of_a_verified_manifest)
+}
+
+/// What a sealed tree is to be told as, with its digests.
+fn told(
+    update: &Update<'_>,
+    sealed: &Sealed,
+    session: &Session,
+    disk: Disk,
+) -> Result<Facts, Failure> {
+    let changes = sealed.changes().cloned().unwrap_or_default();
+    let mut config = session
+        .keys
+        .changes()
+        .map_err(|error| Failure::config("(any)", &error))?;
+    config.sort_by(|left, right| left.key.cmp(&right.key));
+    let hidden = &update.preflight.hidden;
+    let (mut state, mut data) = (BTreeMap::new(), BTreeMap::new());
+    // A config file may hold secrets: its keys are covered, its content is in no digest.
+    for change in changes
+        .state
+        .iter()
+        .filter(|change| !hidden.matches(&change.path))
+    {
+        let how = match change.change {
+            StateChangeKind::Added => "added",
+            StateChangeKind::Changed => "changed",
+            StateChangeKind::Removed => "removed",
+        };
+        state.insert(change.path.as_str(), how);
+        data.insert(change.path.clone(), change.digest);
+    }
+    let managed = managed_changes(&changes);
+    let outcome = Outcome {
+        cofferdam: Outcome::NAME,
+        package: update.package.digest(),
+        from_version: update
+            .preflight
+            .from_version
+            .as_ref()
+            .map(ToString::to_string),
+        roles: &update.preflight.roles,
+        grants: update.steps.all_grants(),
+        managed: &managed,
+        state,
+        keys: &config,
+    };
+    let unwritable = |error: serde_json::Error| {
+        Failure::new(
+            Exit::Internal,
+            "output",
+            format!("computing the digests: {error}"),
+            "report this as a bug",
+        )
+    };
+    let outcome_digest = outcome.digest().map_err(unwritable)?;
+    let data_digest = data_digest(&data).map_err(unwritable)?;
+    for (what, expected, found) in [
+        ("outcome", update.request.expect, outcome_digest),
+        ("data", update.request.expect_data, data_digest),
+    ] {
+        if let Some(expected) = expected.filter(|expected| *expected != found) {
+            return Err(Failure::new(
+                Exit::Refused,
+                if what == "outcome" {
+                    "outcome-differs"
+                } else {
+                    "data-differs"
+                },
+                format!("the {what} digest is {found}, expected {expected}"),
+                "run `plan` again and review what is different now",
+            )
+            .with_details(json!({ "found": found, "expected": expected })));
+        }
+    }
+    Ok(Facts {
+        changes,
+        config,
+        outcome_digest,
+        data_digest,
+        disk,
+    })
+}
+
+fn managed_changes(changes: &Changes) -> Vec<ManagedChange> {
+    let content = |change: &cofferdam_tree::stage::ManagedChange| {
+        let what = match (&change.digest, &change.target) {
+            (Some(digest), _) => digest.to_string(),
+            (None, Some(target)) => format!("-> {target}"),
+            (None, None) => change.node.to_owned(),
+        };
+        format!("{:04o} {what}", change.mode)
+    };
+    let one = |change: &'static str| {
+        move |entry: &cofferdam_tree::stage::ManagedChange| ManagedChange {
+            path: entry.path.clone(),
+            change,
+            content: Some(content(entry)),
+        }
+    };
+    let mut managed: Vec<ManagedChange> = changes
+        .added
+        .iter()
+        .map(one("added"))
+        .chain(changes.changed.iter().map(one("changed")))
+        .chain(changes.removed.iter().map(|path| ManagedChange {
+            path: path.clone(),
+            change: "removed",
+            content: None,
+        }))
+        .collect();
+    managed.sort_by(|left, right| left.path.cmp(&right.path));
+    managed
+}
+
+fn show(watch: &mut dyn Watch, progress: Progress) {
+    let (done, total) = if progress.bytes_total > 0 {
+        (progress.bytes_done, progress.bytes_total)
+    } else {
+        (progress.files_done, progress.files_total)
+    };
+    watch.progress(
+        &format!("{} of {} files", progress.files_done, progress.files_total),
+        done,
+        total,
+    );
+}

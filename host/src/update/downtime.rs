@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The time in which the service does not run: begun late, ended always, measured.
+//!
+//! A plan has none. An install without a service has none either, but everything that uses the install
+//! must have gone by the time that it would begin.
+
+use std::time::Instant;
+
+use cofferdam_install::Building;
+use cofferdam_install::Install;
+use cofferdam_install::InstallError;
+use cofferdam_install::Ready;
+use cofferdam_install::Returning;
+
+use crate::failure::Failure;
+use crate::update::preflight;
+use crate::update::service::Service;
+use crate::update::watch::Watch;
+
+/// The service of an update, and whether it was stopped for it.
+#[derive(Debug)]
+pub(crate) struct Downtime<'a> {
+    mode: Mode<'a>,
+    stopped_at: Option<Instant>,
+    seconds: f64,
+}
+
+#[derive(Debug)]
+enum Mode<'a> {
+    Plan,
+    Apply {
+        service: Option<Service<'a>>,
+        live: bool,
+    },
+}
+
+impl<'a> Downtime<'a> {
+    /// A plan: nothing is stopped.
+    pub(crate) fn of_a_plan() -> Self {
+        Self {
+            mode: Mode::Plan,
+            stopped_at: None,
+            seconds: 0.0,
+        }
+    }
+
+    /// An update of this service; `live`: go on although processes use the install.
+    pub(crate) fn of(service: Option<Service<'a>>, live: bool) -> Self {
+        Self {
+            mode: Mode::Apply { service, live },
+            stopped_at: None,
+            seconds: 0.0,
+        }
+    }
+
+    /// Whether this is a plan.
+    pub(crate) fn is_plan(&self) -> bool {
+        matches!(self.mode, Mode::Plan)
+    }
+
+    /// Whether the service ran and was stopped.
+    pub(crate) fn has_stopped(&self) -> bool {
+        self.stopped_at.is_some()
+    }
+
+    /// Whether the service was stopped before the state was copied, so that nothing can have changed.
+    pub(crate) fn state_is_still(&self) -> bool {
+        match &self.mode {
+            Mode::Plan => false,
+            Mode::Apply { service, live } => service.is_some() && !live,
+        }
+    }
+
+    /// How long the service was down so far, in seconds.
+    pub(crate) fn seconds(&self) -> f64 {
+        self.seconds
+    }
+
+    /// Stops the service if it runs; the journal says so first, so that it is started again whatever
+    /// happens.
+    ///
+    /// # Errors
+    /// It does not stop; without a service: processes use the install.
+    pub(crate) fn begin(
+        &mut self,
+        transaction: &mut dyn Stoppable,
+        watch: &mut dyn Watch,
+    ) -> Result<(), Failure> {
+        let Mode::Apply { service, live } = &self.mode else {
+            return Ok(());
+        };
+        let Some(service) = service else {
+            preflight::refuse_in_use(transaction.install(), *live)?;
+            return Ok(transaction.service_stopping(false)?);
+        };
+        let runs = service.is_running()?;
+        transaction.service_stopping(runs)?;
+        if runs {
+            watch.stage("stop");
+            self.stopped_at = Some(Instant::now());
+            service.stop()?;
+        }
+        Ok(())
+    }
+
+    /// Starts the service if the journal says that it is owed, and notes that it runs.
+    ///
+    /// # Errors
+    /// It does not start; the journal cannot be written.
+    pub(crate) fn end(&mut self, ready: &mut Ready, watch: &mut dyn Watch) -> Result<(), Failure> {
+        let Mode::Apply { service, .. } = &self.mode else {
+            return Ok(());
+        };
+        if let Some(service) = service.as_ref().filter(|_| ready.journal().service_owed) {
+            watch.stage("start");
+            service.start()?;
+            if let Some(since) = self.stopped_at.take() {
+                self.seconds += since.elapsed().as_secs_f64();
+            }
+        }
+        ready.service_started()?;
+        Ok(())
+    }
+
+    /// What the service printed, for the health steps; empty without one.
+    pub(crate) fn printed(&self) -> String {
+        match &self.mode {
+            Mode::Apply {
+                service: Some(service),
+                ..
+            } => service.printed(),
+            Mode::Plan | Mode::Apply { service: None, .. } => String::new(),
+        }
+    }
+
+    /// The service, when there is one and this is not a plan.
+    pub(crate) fn service(&self) -> Option<&Service<'a>> {
+        match &self.mode {
+            Mode::Apply { service, .. } => service.as_ref(),
+            Mode::Plan => None,
+        }
+    }
+}
+
+/// A transaction that notes in its journal that the service is about to be stopped.
+pub(crate) trait Stoppable {
+    /// The install, for reading.
+    fn install(&self) -> &Install;
+    /// The note; see [`Building::service_stopping`].
+    fn service_stopping(&mut self, was_running: bool) -> Result<(), InstallError>;
+}
+
+impl Stoppable for Building {
+    fn install(&self) -> &Install {
+        self.install()
+    }
+
+    fn service_stopping(&mut self, was_running: bool) -> Result<(), InstallError> {
+        self.service_stopping(was_running)
+    }
+}
+
+impl Stoppable for Returning {
+    fn install(&self) -> &Install {
+        self.install()
+    }
+
+    fn service_stopping(&mut self, was_running: bool) -> Result<(), InstallError> {
+        self.service_stopping(was_running)
+    }
+}
+
+/// The service that the settings describe, if any.
+///
+/// # Errors
+/// The settings cannot be read; there is no room for a temporary file.
+pub(crate) fn service_of(
+    install: &Install,
+) -> Result<Option<cofferdam_install::settings::Service>, Failure> {
+    Ok(install.settings()?.service.clone())
+}

@@ -1,0 +1,347 @@
+// SPDX-License-Identifier: Apache-2.0
+//! From a sealed tree to a confirmed generation, or back: the commit and what follows from it.
+//!
+//! Until the commit a failure is a failure: what was built goes, the service starts, the old generation
+//! was live all the time. After the commit only two things can happen: the new generation proves
+//! healthy and is confirmed, or the old one comes back by the same road. What cannot be written down
+//! after the commit is a warning.
+
+use cofferdam_install::ChangedState;
+use cofferdam_install::Ready;
+use cofferdam_install::RecordKind;
+use cofferdam_install::Rollback;
+use cofferdam_install::TxKind;
+use cofferdam_package::manifest::Phase;
+use cofferdam_package::verify::VerifiedPackage;
+use serde_json::json;
+
+use crate::failure::Exit;
+use crate::failure::Failure;
+use crate::update::Request;
+use crate::update::applied;
+use crate::update::build::Built;
+use crate::update::build::Facts;
+use crate::update::build::Stopped;
+use crate::update::build::Update;
+use crate::update::build::discard_sealed;
+use crate::update::downtime::Downtime;
+use crate::update::record;
+use crate::update::report::Applied;
+use crate::update::report::ApplyResult;
+use crate::update::watch::Watch;
+
+/// Commits a sealed tree, starts the service, and confirms or rolls back.
+pub(super) fn finish(
+    mut update: Update<'_>,
+    built: Built,
+    downtime: &mut Downtime<'_>,
+) -> Result<(Applied, Option<Failure>), Failure> {
+    let now = update.request.now;
+    let Built { sealed, facts } = built;
+    if !downtime.state_is_still() {
+        let unchanged = sealed
+            .state_changed()
+            .map_err(Failure::from)
+            .and_then(|changed| {
+                if changed.is_empty() {
+                    Ok(())
+                } else {
+                    Err(state_changed_meanwhile(&changed))
+                }
+            });
+        if let Err(failure) = unchanged {
+            return stopped(update, discard_sealed(sealed, failure, now), downtime);
+        }
+    }
+    update.stopwatch.begin("commit");
+    update.watch.stage("commit");
+    let mut ready = match sealed.commit(now) {
+        Ok(ready) => ready,
+        Err(failure) => return stopped(update, failure.into(), downtime),
+    };
+    update.stopwatch.begin("health");
+    match prove_healthy(&mut update, &mut ready, downtime) {
+        Ok(()) => Ok((confirm(update, ready, &facts, downtime), None)),
+        Err(failure) => roll_back(update, ready, &facts, failure, downtime),
+    }
+}
+
+/// An update that ended before its commit: starts the service, writes down why, and answers.
+pub(super) fn stopped(
+    update: Update<'_>,
+    stopped: Stopped,
+    downtime: &mut Downtime<'_>,
+) -> Result<(Applied, Option<Failure>), Failure> {
+    let Stopped { ready, mut failure } = stopped;
+    let Some(mut ready) = ready else {
+        return Err(failure);
+    };
+    if let Err(unstarted) = downtime.end(&mut ready, update.watch) {
+        failure.message = format!("{}; and then: {unstarted}", failure.message);
+    }
+    let request = update.request;
+    record::steps(&mut ready, request, &update.steps.reports)?;
+    let failure = record::refused(&mut ready, request, Some(update.package), failure);
+    record::deferred_or(update, &ready, failure, downtime)
+}
+
+/// A generation that was committed and never proved healthy, because of a crash, is judged before
+/// anything is built on it: the service must be alive, and when it is the package at hand that is live,
+/// its health steps must agree.
+pub(super) fn judge_unconfirmed(
+    ready: &mut Ready,
+    package: &VerifiedPackage,
+    downtime: &mut Downtime<'_>,
+    request: &Request,
+    watch: &mut dyn Watch,
+) -> Result<(), Failure> {
+    if ready.journal().is_confirmed() {
+        return Ok(());
+    }
+    let generation = ready.journal().live;
+    watch.note(&format!(
+        "generation {generation} was never confirmed: asking whether it works"
+    ));
+    let healthy = match downtime.service() {
+        Some(service) => service.settle(),
+        None => Ok(()),
+    };
+    let healthy = healthy.and_then(|()| super::health_of_live(ready, package, request, watch));
+    healthy.map_err(|failure| {
+        Failure::new(
+            Exit::Refused,
+            "unconfirmed",
+            format!("generation {generation} is live, was never confirmed, and is not healthy: {failure}"),
+            "go back with `cofferdam rollback`, or accept it with `cofferdam confirm`",
+        )
+    })?;
+    ready.confirm()?;
+    let body = json!({ "generation": generation, "by": "health" });
+    record::append(ready, request, RecordKind::Confirm, body)
+}
+
+/// Starts the service and asks whether the new generation works.
+fn prove_healthy(
+    update: &mut Update<'_>,
+    ready: &mut Ready,
+    downtime: &mut Downtime<'_>,
+) -> Result<(), Failure> {
+    let was_stopped = ready.journal().service_owed;
+    downtime.end(ready, update.watch)?;
+    update.watch.stage("health");
+    if let Some(service) = downtime.service().filter(|_| was_stopped) {
+        service.settle()?;
+    }
+    if !update.steps.has(Phase::Health) {
+        return Ok(());
+    }
+    let tree = ready.install().live_tree()?;
+    let rules = update.preflight.live_rules(Some(update.package.manifest()));
+    let mut session = update.preflight.config_files.open(&tree)?;
+    let printed = downtime.printed();
+    update.steps.run(
+        Phase::Health,
+        &tree,
+        &rules,
+        &mut session.keys,
+        &printed,
+        update.watch,
+    )
+}
+
+/// The new generation works.
+fn confirm(
+    update: Update<'_>,
+    mut ready: Ready,
+    facts: &Facts,
+    downtime: &Downtime<'_>,
+) -> Applied {
+    let mut warnings = Vec::new();
+    let request = update.request;
+    let mut try_to = |what: &str, result: Result<(), Failure>| {
+        if let Err(failure) = result {
+            warnings.push(format!("{what}: {failure}"));
+        }
+    };
+    try_to("confirming", ready.confirm().map_err(Failure::from));
+    try_to(
+        "history",
+        record::steps(&mut ready, request, &update.steps.reports),
+    );
+    let body = body(&update, &ready, facts, "committed", None);
+    try_to(
+        "history",
+        record::append(&mut ready, request, RecordKind::Transaction, body),
+    );
+    let generation = json!({ "generation": ready.journal().live, "by": "health" });
+    try_to(
+        "history",
+        record::append(&mut ready, request, RecordKind::Confirm, generation),
+    );
+    try_to("pruning", ready.prune().map(drop).map_err(Failure::from));
+    let result = match update.preflight.kind {
+        TxKind::Repair => ApplyResult::Repaired,
+        TxKind::Plan | TxKind::Apply | TxKind::Rollback => ApplyResult::Committed,
+    };
+    let mut applied = applied(update, &ready, result, Some(facts), downtime);
+    applied.warnings = warnings;
+    applied
+}
+
+/// The new generation does not work: the old one comes back, with its state and configuration.
+fn roll_back(
+    mut update: Update<'_>,
+    ready: Ready,
+    facts: &Facts,
+    failure: Failure,
+    downtime: &mut Downtime<'_>,
+) -> Result<(Applied, Option<Failure>), Failure> {
+    update.stopwatch.begin("roll back");
+    update.watch.stage("roll back");
+    let request = update.request;
+    let from = ready.journal().last.as_ref().map(|last| last.from);
+    let unhealthy = ready.journal().live;
+    let why = format!("unhealthy after its commit: {}", failure.message);
+    let rollback = Rollback {
+        txid: format!("{}-back", request.txid),
+        to: from,
+        changed_state: ChangedState::LeaveBehind,
+        condemn: Some(why),
+        now_unix_s: request.now,
+    };
+    let mut ready = match back(ready, rollback, downtime, update.watch) {
+        Ok(ready) => ready,
+        Err(second) => {
+            return Err(Failure::new(
+                Exit::NeedsPerson,
+                "unhealthy-and-stuck",
+                format!(
+                    "generation {unhealthy} is unhealthy ({failure}), and going back failed: {second}"
+                ),
+                "run `cofferdam recover`, then `cofferdam rollback`",
+            ));
+        }
+    };
+    let started = downtime.end(&mut ready, update.watch);
+    let mut warnings = Vec::new();
+    if let Err(unstarted) = started {
+        warnings.push(format!("the service of the old generation: {unstarted}"));
+    }
+    if let Err(unrecorded) = record::steps(&mut ready, request, &update.steps.reports) {
+        warnings.push(format!("history: {unrecorded}"));
+    }
+    let body = body(&update, &ready, facts, "rolled-back", Some(&failure));
+    if let Err(unrecorded) = record::append(&mut ready, request, RecordKind::Transaction, body) {
+        warnings.push(format!("history: {unrecorded}"));
+    }
+    let from_view = super::left(&update, ready.journal().live);
+    let failure = Failure {
+        exit: Exit::RolledBack,
+        ..failure
+    };
+    let mut applied = applied(
+        update,
+        &ready,
+        ApplyResult::RolledBack,
+        Some(facts),
+        downtime,
+    );
+    applied.from = from_view;
+    applied.warnings = warnings;
+    Ok((applied, Some(failure)))
+}
+
+/// Goes back to a kept generation, the service stopped meanwhile.
+///
+/// # Errors
+/// The old generation does not come back; what is live is in the message of [`crate::care::status`].
+pub(crate) fn back(
+    ready: Ready,
+    rollback: Rollback,
+    downtime: &mut Downtime<'_>,
+    watch: &mut dyn Watch,
+) -> Result<Ready, Failure> {
+    let now = rollback.now_unix_s;
+    let undone = |failure: cofferdam_install::Failure| {
+        let (ready, error) = failure.into_parts();
+        (ready, Failure::from(error))
+    };
+    let mut returning = match ready.begin_rollback(rollback).map_err(undone) {
+        Ok(returning) => returning,
+        Err((ready, failure)) => return Err(give_up(ready, failure, downtime, watch)),
+    };
+    if let Err(failure) = downtime.begin(&mut returning, watch) {
+        let ended = cofferdam_install::Ended::with(
+            cofferdam_install::TxResult::Failed,
+            failure.code,
+            failure.message.clone(),
+        );
+        let ready = returning.discard(ended, now)?;
+        return Err(give_up(Some(ready), failure, downtime, watch));
+    }
+    match returning
+        .seal(now)
+        .and_then(|sealed| sealed.commit(now))
+        .map_err(undone)
+    {
+        Ok(ready) => Ok(ready),
+        Err((ready, failure)) => Err(give_up(ready, failure, downtime, watch)),
+    }
+}
+
+/// A rollback that did not happen: the service that was stopped for it starts again.
+fn give_up(
+    ready: Option<Ready>,
+    mut failure: Failure,
+    downtime: &mut Downtime<'_>,
+    watch: &mut dyn Watch,
+) -> Failure {
+    if let Some(mut ready) = ready
+        && let Err(unstarted) = downtime.end(&mut ready, watch)
+    {
+        failure.message = format!("{}; and then: {unstarted}", failure.message);
+    }
+    failure
+}
+
+fn body(
+    update: &Update<'_>,
+    ready: &Ready,
+    facts: &Facts,
+    result: &str,
+    failure: Option<&Failure>,
+) -> serde_json::Value {
+    json!({
+        "kind": if update.preflight.kind == TxKind::Repair { "repair" } else { "apply" },
+        "result": result,
+        "from": update.preflight.from_version.as_ref().map(ToString::to_string),
+        "version": update.package.manifest().version.to_string(),
+        "generation": ready.journal().live,
+        "package": update.package.digest().to_string(),
+        "signatures": update.package.signatures(),
+        "outcome_digest": facts.outcome_digest,
+        "data_digest": facts.data_digest,
+        "files": {
+            "added": facts.changes.added.len(),
+            "changed": facts.changes.changed.len(),
+            "removed": facts.changes.removed.len(),
+        },
+        "config": facts.config,
+        "code": failure.map(|failure| failure.code),
+        "message": failure.map(|failure| failure.message.clone()),
+    })
+}
+
+fn state_changed_meanwhile(paths: &[String]) -> Failure {
+    Failure::new(
+        Exit::Refused,
+        "state-changed-meanwhile",
+        format!(
+            "{} state files changed while the update was built, the first is `{}`",
+            paths.len(),
+            paths[0]
+        ),
+        "stop what writes there, or name its service under [service] in install.toml",
+    )
+    .with_details(json!({ "paths": paths }))
+}

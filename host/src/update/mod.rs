@@ -1,0 +1,358 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The way of an update, from a package file to a confirmed generation or a reason why not.
+//!
+//! ```text
+//! at rest ─ verify ─▶ package ─ decide ─▶ preflight ─ check ─▶ build ─▶ sealed ─┬─▶ thrown away (plan)
+//!                                                                             └─▶ commit ─▶ health ─▶ confirmed
+//!                                                                                              └─▶ rolled back
+//! ```
+//!
+//! Everything before the commit leaves the install as it was when it fails, with its service running.
+//! Nothing here prints: progress goes to a [`Watch`], facts come back as [`report`]s.
+
+mod build;
+pub mod config_files;
+pub(crate) mod downtime;
+pub(crate) mod finish;
+pub mod grants;
+pub mod judge;
+pub mod outcome;
+pub mod preflight;
+mod record;
+pub mod report;
+pub mod service;
+pub mod steps;
+pub mod stopwatch;
+pub mod trial;
+pub mod watch;
+
+use std::fs::File;
+use std::path::Path;
+use std::path::PathBuf;
+
+use cofferdam_install::Ended;
+use cofferdam_install::Install;
+use cofferdam_install::Ready;
+use cofferdam_package::archive::PackageFile;
+use cofferdam_package::digest::Digest;
+use cofferdam_package::limits::Limits;
+use cofferdam_package::manifest::Phase;
+use cofferdam_package::verify::VerifiedPackage;
+
+use crate::care;
+use crate::failure::Failure;
+use build::Facts;
+use build::Update;
+use downtime::Downtime;
+use preflight::Preflight;
+use report::Applied;
+use report::ApplyResult;
+use report::Files;
+use report::From;
+use report::Plan;
+use report::Seeds;
+use report::To;
+use service::Service;
+use steps::Setting;
+use steps::Steps;
+use stopwatch::Stopwatch;
+use watch::Watch;
+
+/// What an update is asked to do.
+#[derive(Debug)]
+pub struct Request {
+    /// The install directory.
+    pub dir: PathBuf,
+    /// The package file.
+    pub package: PathBuf,
+    /// The outcome digest that is required.
+    pub expect: Option<Digest>,
+    /// The data digest that is required.
+    pub expect_data: Option<Digest>,
+    /// Go on although processes use the install.
+    pub live: bool,
+    /// State that may be replaced by managed files.
+    pub replace: Vec<String>,
+    /// Run the steps of phase `finalize` too.
+    pub finalize: bool,
+    /// Now, in seconds since 1970.
+    pub now: u64,
+    /// A fresh transaction id.
+    pub txid: String,
+}
+
+/// Says what an update would do: builds it up to the seal, and throws it away.
+///
+/// # Errors
+/// Whatever would keep [`apply`] from reaching the commit.
+pub fn plan(request: &Request, watch: &mut dyn Watch) -> Result<Plan, Failure> {
+    let mut stopwatch = Stopwatch::new();
+    stopwatch.begin("recover");
+    let (ready, _) = care::at_rest(&request.dir, "plan", request.now)?;
+    stopwatch.begin("verify");
+    let package = open_verified(ready.install(), &request.package)?;
+    let mut update = begin(&ready, &package, request, stopwatch, watch)?;
+    run_checks(&mut update, ready.install())?;
+    let mut downtime = Downtime::of_a_plan();
+    let built =
+        build::build(&mut update, ready, &mut downtime).map_err(|stopped| stopped.failure)?;
+    let mut ready = built.sealed.discard(Ended::planned(), request.now)?;
+    let plan = planned(&update, &ready, built.facts);
+    record::planned(&mut ready, request, &update, &plan)?;
+    Ok(plan)
+}
+
+/// Carries out an update. With the facts comes a failure when it was deferred or rolled back.
+///
+/// # Errors
+/// Why nothing was done; the old generation is live then, with its service running, unless the exit
+/// code says that the install needs a person.
+pub fn apply(
+    request: &Request,
+    watch: &mut dyn Watch,
+) -> Result<(Applied, Option<Failure>), Failure> {
+    let mut stopwatch = Stopwatch::new();
+    stopwatch.begin("recover");
+    let (mut ready, _) = care::at_rest(&request.dir, "apply", request.now)?;
+    let settings = downtime::service_of(ready.install())?;
+    let service = settings.as_ref().map(Service::new).transpose()?;
+    let mut downtime = Downtime::of(service, request.live);
+
+    stopwatch.begin("verify");
+    watch.stage("verify");
+    let package = match open_verified(ready.install(), &request.package) {
+        Ok(package) => package,
+        Err(failure) => return Err(record::refused(&mut ready, request, None, failure)),
+    };
+    finish::judge_unconfirmed(&mut ready, &package, &mut downtime, request, watch)?;
+    let mut update = match begin(&ready, &package, request, stopwatch, watch) {
+        Ok(update) => update,
+        Err(failure) => {
+            return Err(record::refused(
+                &mut ready,
+                request,
+                Some(&package),
+                failure,
+            ));
+        }
+    };
+    if update.preflight.unchanged {
+        return Ok((
+            applied(update, &ready, ApplyResult::Unchanged, None, &downtime),
+            None,
+        ));
+    }
+    if let Err(failure) = preflight::refuse_in_use(ready.install(), request.live)
+        .and_then(|()| run_checks(&mut update, ready.install()))
+    {
+        return record::not_begun(update, ready, failure, &downtime);
+    }
+    match build::build(&mut update, ready, &mut downtime) {
+        Ok(built) => finish::finish(update, built, &mut downtime),
+        Err(stopped) => finish::stopped(update, stopped, &mut downtime),
+    }
+}
+
+/// Opens a package and verifies it with the keys and the rule of an install.
+///
+/// # Errors
+/// The file cannot be read; the package is refused.
+pub fn open_verified(install: &Install, package: &Path) -> Result<VerifiedPackage, Failure> {
+    let file = File::open(package)
+        .map_err(|error| Failure::io(format!("package `{}`", package.display()), &error))?;
+    let opened = PackageFile::open(file, Limits::default())?;
+    Ok(opened.verify(install.keyring()?, &install.signature_rule()?)?)
+}
+
+/// Decides everything that needs no work, and compiles the steps.
+fn begin<'a>(
+    ready: &Ready,
+    package: &'a VerifiedPackage,
+    request: &'a Request,
+    mut stopwatch: Stopwatch,
+    watch: &'a mut dyn Watch,
+) -> Result<Update<'a>, Failure> {
+    let preflight = Preflight::decide(ready.install(), package, request)?;
+    let setting = Setting {
+        package: package.digest(),
+        from_version: preflight.from_version.clone(),
+        from_data_format: preflight.from_data_format,
+        roles: preflight.roles.clone(),
+    };
+    stopwatch.begin("compile");
+    watch.stage("compile");
+    let steps = Steps::compile(package, setting, preflight.chosen.clone())?;
+    Ok(Update {
+        request,
+        package,
+        preflight,
+        steps,
+        stopwatch,
+        watch,
+    })
+}
+
+/// Asks the steps of `check` whether the live tree is fit for the update.
+fn run_checks(update: &mut Update<'_>, install: &Install) -> Result<(), Failure> {
+    if !update.steps.has(Phase::Check) {
+        return Ok(());
+    }
+    update.stopwatch.begin("check");
+    update.watch.stage("check");
+    let tree = install.live_tree()?;
+    let rules = update
+        .preflight
+        .live_rules(install.live_manifest()?.as_ref());
+    let mut session = update.preflight.config_files.open(&tree)?;
+    update.steps.run(
+        Phase::Check,
+        &tree,
+        &rules,
+        &mut session.keys,
+        "",
+        update.watch,
+    )
+}
+
+/// Asks the health steps of the live package, when it is the one at hand, about the live tree.
+fn health_of_live(
+    ready: &Ready,
+    package: &VerifiedPackage,
+    request: &Request,
+    watch: &mut dyn Watch,
+) -> Result<(), Failure> {
+    let live = ready.journal().live_generation();
+    if live.and_then(|live| live.package) != Some(package.digest()) {
+        return Ok(());
+    }
+    let install = ready.install();
+    let mut preflight = Preflight::decide(install, package, request)?;
+    preflight.chosen = preflight::health_steps(install, package.manifest())?;
+    let setting = Setting {
+        package: package.digest(),
+        from_version: preflight.from_version.clone(),
+        from_data_format: preflight.from_data_format,
+        roles: preflight.roles.clone(),
+    };
+    let mut steps = Steps::compile(package, setting, preflight.chosen.clone())?;
+    let tree = install.live_tree()?;
+    let rules = preflight.live_rules(Some(package.manifest()));
+    let mut session = preflight.config_files.open(&tree)?;
+    steps.run(Phase::Health, &tree, &rules, &mut session.keys, "", watch)
+}
+
+fn planned(update: &Update<'_>, ready: &Ready, facts: Facts) -> Plan {
+    let manifest = update.package.manifest();
+    let changes = &facts.changes;
+    let mut notes: Vec<String> = changes
+        .symlinks_out
+        .iter()
+        .map(|path| {
+            format!("`{path}` leads out of the install: a rollback does not cover what it leads to")
+        })
+        .collect();
+    notes.extend(
+        changes
+            .replaced
+            .iter()
+            .map(|path| format!("`{path}` is yours and gives way, as you said")),
+    );
+    if downtime::service_of(ready.install()).is_ok_and(|service| service.is_some()) {
+        notes.push("the service was not stopped: state was taken as found".to_owned());
+    }
+    Plan {
+        id: manifest.id.to_string(),
+        from: left(update, ready.journal().live),
+        to: To {
+            version: manifest.version.to_string(),
+        },
+        package_digest: update.package.digest().to_string(),
+        signatures: update.package.signatures().to_vec(),
+        outcome_digest: facts.outcome_digest.to_string(),
+        data_digest: facts.data_digest.to_string(),
+        files: files(&facts),
+        seeds: Seeds {
+            installed: changes
+                .seeds_installed
+                .iter()
+                .map(|seed| seed.path.clone())
+                .collect(),
+            default_changed: changes
+                .seeds_changed
+                .iter()
+                .map(|seed| seed.path.clone())
+                .collect(),
+        },
+        drift: changes
+            .drift
+            .iter()
+            .map(|drift| drift.path.clone())
+            .collect(),
+        config: facts.config,
+        steps: update.steps.all_reports(),
+        disk: facts.disk,
+        notes,
+    }
+}
+
+fn left(update: &Update<'_>, generation: u64) -> From {
+    From {
+        version: update
+            .preflight
+            .from_version
+            .as_ref()
+            .map(ToString::to_string),
+        generation,
+    }
+}
+
+fn files(facts: &Facts) -> Files {
+    let changes = &facts.changes;
+    Files {
+        added: changes
+            .added
+            .iter()
+            .map(|change| change.path.clone())
+            .collect(),
+        changed: changes
+            .changed
+            .iter()
+            .map(|change| change.path.clone())
+            .collect(),
+        removed: changes.removed.clone(),
+    }
+}
+
+/// The answer of `apply`, of an install at rest.
+fn applied(
+    update: Update<'_>,
+    ready: &Ready,
+    result: ApplyResult,
+    facts: Option<&Facts>,
+    downtime: &Downtime<'_>,
+) -> Applied {
+    let journal = ready.journal();
+    let live = journal.live_generation();
+    let from = match &journal.last {
+        Some(last) if last.txid == update.request.txid => last.from,
+        Some(_) | None => journal.live,
+    };
+    Applied {
+        result,
+        id: update.package.manifest().id.to_string(),
+        generation: journal.live,
+        version: live
+            .and_then(|live| live.version.as_ref())
+            .map(ToString::to_string),
+        from: left(&update, from),
+        outcome_digest: facts.map(|facts| facts.outcome_digest.to_string()),
+        data_digest: facts.map(|facts| facts.data_digest.to_string()),
+        confirmed: journal.is_confirmed(),
+        downtime_seconds: downtime.seconds(),
+        files: facts.map(files).unwrap_or_default(),
+        config: facts.map(|facts| facts.config.clone()).unwrap_or_default(),
+        warnings: Vec::new(),
+        steps: update.steps.reports,
+        stages: update.stopwatch.into_stages(),
+    }
+}

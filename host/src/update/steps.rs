@@ -1,0 +1,328 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Runs the steps of one phase, one after the other, and keeps what each did.
+//!
+//! Compiling (with the gate on imports) comes before anything is touched; running takes a tree handle
+//! from the staging and a view of the configuration session, and gives facts back. The first step that
+//! does not say yes ends the phase.
+
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+use cap_std::fs::Dir;
+use cofferdam_package::digest::Digest;
+use cofferdam_package::manifest::Manifest;
+use cofferdam_package::manifest::Phase;
+use cofferdam_package::manifest::Step;
+use cofferdam_package::verify::VerifiedPackage;
+use cofferdam_sandbox::Component;
+use cofferdam_sandbox::Context;
+use cofferdam_sandbox::Engine;
+use cofferdam_sandbox::Level;
+use cofferdam_sandbox::Observer;
+use cofferdam_sandbox::StepRun;
+use cofferdam_sandbox::Verdict;
+use semver::Version;
+use serde_json::json;
+
+use crate::config_session::ConfigSession;
+use crate::config_session::TouchedKeys;
+use crate::failure::Exit;
+use crate::failure::Failure;
+use crate::update::grants::EffectiveGrants;
+use crate::update::grants::TreeRules;
+use crate::update::report::StepReport;
+use crate::update::watch::Watch;
+
+/// What is the same for all steps of one update.
+#[derive(Debug, Clone)]
+pub struct Setting {
+    /// The package digest.
+    pub package: Digest,
+    /// The version being left.
+    pub from_version: Option<Version>,
+    /// The data format of the version being left.
+    pub from_data_format: Option<u64>,
+    /// The roles of this machine.
+    pub roles: Vec<String>,
+}
+
+/// The steps of one update that apply to this machine, compiled.
+#[derive(Debug)]
+pub struct Steps<'a> {
+    engine: Engine,
+    manifest: &'a Manifest,
+    setting: Setting,
+    chosen: Vec<(&'a Step, EffectiveGrants)>,
+    components: BTreeMap<Digest, Component>,
+    /// What has run so far, in order.
+    pub reports: Vec<StepReport>,
+}
+
+impl<'a> Steps<'a> {
+    /// Compiles the steps that apply to the version being left, with their effective grants.
+    ///
+    /// # Errors
+    /// A component imports what is not on offer, or is none; the sandbox cannot start.
+    pub fn compile(
+        package: &'a VerifiedPackage,
+        setting: Setting,
+        chosen: Vec<(&'a Step, EffectiveGrants)>,
+    ) -> Result<Self, Failure> {
+        let engine = Engine::new()?;
+        let mut components = BTreeMap::new();
+        for (step, _) in &chosen {
+            if !components.contains_key(&step.component) {
+                let cap = cofferdam_sandbox::COMPONENT_BYTES as u64;
+                let bytes = package.read_blob(&step.component, cap)?;
+                let component = engine.compile(&bytes).map_err(|error| {
+                    Failure::from(error).with_details(json!({ "step": step.name.as_str() }))
+                })?;
+                components.insert(step.component, component);
+            }
+        }
+        Ok(Self {
+            engine,
+            manifest: package.manifest(),
+            setting,
+            chosen,
+            components,
+            reports: Vec::new(),
+        })
+    }
+
+    /// Whether there is a step in this phase.
+    pub fn has(&self, phase: Phase) -> bool {
+        self.chosen.iter().any(|(step, _)| step.phase == phase)
+    }
+
+    /// The grants of the steps in this phase.
+    pub fn grants(&self, phase: Phase) -> impl Iterator<Item = &EffectiveGrants> {
+        self.chosen
+            .iter()
+            .filter(move |(step, _)| step.phase == phase)
+            .map(|(_, grants)| grants)
+    }
+
+    /// The grants of every step by name.
+    pub fn all_grants(&self) -> BTreeMap<&str, &EffectiveGrants> {
+        self.chosen
+            .iter()
+            .map(|(step, grants)| (step.name.as_str(), grants))
+            .collect()
+    }
+
+    /// Runs the steps of a phase.
+    ///
+    /// # Errors
+    /// The first step that refuses, defers, reports unhealthy or fails: its code and its words.
+    pub fn run(
+        &mut self,
+        phase: Phase,
+        tree: &Dir,
+        rules: &TreeRules,
+        session: &mut ConfigSession,
+        service_output: &str,
+        watch: &mut dyn Watch,
+    ) -> Result<(), Failure> {
+        for (step, grants) in &self.chosen {
+            if step.phase != phase {
+                continue;
+            }
+            let component = &self.components[&step.component];
+            let (read, write) = grants.keys().map_err(patterns_of_a_verified_manifest)?;
+            let files = grants
+                .files(rules)
+                .map_err(patterns_of_a_verified_manifest)?;
+            let mut keys = session.for_step(read, write);
+            let started = Instant::now();
+            let outcome = self.engine.run(StepRun {
+                component,
+                context: self.context(step, service_output),
+                tree,
+                files: &files,
+                limits: grants.limits(),
+                config: &mut keys,
+                observer: &mut Lines {
+                    step: step.name.as_str(),
+                    watch,
+                },
+                created_unix_s: self.manifest.created,
+                seed: self.seed(step),
+            });
+            let (verdict, message) = worded(&outcome.verdict);
+            tracing::debug!(step = step.name.as_str(), verdict, "step ended");
+            let report = StepReport {
+                name: step.name.as_str().to_owned(),
+                phase: step.phase.to_string(),
+                verdict: verdict.to_owned(),
+                message,
+                grants: grants.clone(),
+                keys: keys.into_touched(),
+                record: Some(outcome.record),
+                seconds: started.elapsed().as_secs_f64(),
+            };
+            self.reports.push(report);
+            judge(step, phase, outcome.verdict)?;
+        }
+        Ok(())
+    }
+
+    /// The reports of the steps that ran, and of those that did not.
+    pub fn all_reports(&self) -> Vec<StepReport> {
+        let mut reports = self.reports.clone();
+        for (step, grants) in &self.chosen {
+            if !reports
+                .iter()
+                .any(|report| report.name == step.name.as_str())
+            {
+                reports.push(StepReport {
+                    name: step.name.as_str().to_owned(),
+                    phase: step.phase.to_string(),
+                    verdict: "not-run".to_owned(),
+                    message: None,
+                    grants: grants.clone(),
+                    keys: TouchedKeys::default(),
+                    record: None,
+                    seconds: 0.0,
+                });
+            }
+        }
+        reports
+    }
+
+    fn context(&self, step: &Step, service_output: &str) -> Context {
+        Context {
+            package_id: self.manifest.id.to_string(),
+            step: step.name.as_str().to_owned(),
+            phase: sandbox_phase(step.phase),
+            from_version: self.setting.from_version.as_ref().map(Version::to_string),
+            to_version: self.manifest.version.to_string(),
+            from_data_format: self.setting.from_data_format,
+            to_data_format: self.manifest.data_format,
+            roles: self.setting.roles.clone(),
+            service_output: service_output.to_owned(),
+        }
+    }
+
+    /// Randomness of a step: a function of the package and the step's name, and of nothing else.
+    fn seed(&self, step: &Step) -> [u8; 32] {
+        let text = format!(
+            "cofferdam seed/1\n{}\n{}",
+            self.setting.package,
+            step.name.as_str()
+        );
+        *Digest::of(text.as_bytes()).as_bytes()
+    }
+}
+
+/// Forwards a step's lines and progress to whoever watches the update.
+struct Lines<'a> {
+    step: &'a str,
+    watch: &'a mut dyn Watch,
+}
+
+impl Observer for Lines<'_> {
+    fn log(&mut self, level: Level, line: &str) {
+        let level = match level {
+            Level::Debug => "debug",
+            Level::Info => "info",
+            Level::Warn => "warning",
+            Level::Error => "error",
+        };
+        self.watch.log(self.step, level, line);
+    }
+
+    fn progress(&mut self, done: u64, total: u64, message: &str) {
+        self.watch
+            .progress(&format!("{}: {message}", self.step), done, total);
+    }
+}
+
+fn sandbox_phase(phase: Phase) -> cofferdam_sandbox::Phase {
+    match phase {
+        Phase::Check => cofferdam_sandbox::Phase::Check,
+        Phase::Prepare => cofferdam_sandbox::Phase::Prepare,
+        Phase::Migrate => cofferdam_sandbox::Phase::Migrate,
+        Phase::Health => cofferdam_sandbox::Phase::Health,
+        Phase::Finalize => cofferdam_sandbox::Phase::Finalize,
+    }
+}
+
+fn worded(verdict: &Verdict) -> (&'static str, Option<String>) {
+    match verdict {
+        Verdict::Ok => ("ok", None),
+        Verdict::Healthy => ("healthy", None),
+        Verdict::Refuse(reason) => ("refuse", Some(reason.clone())),
+        Verdict::Unhealthy(reason) => ("unhealthy", Some(reason.clone())),
+        Verdict::Defer { reason, .. } => ("defer", Some(reason.clone())),
+        Verdict::Failed(failure) => (failure.code(), Some(failure.message.clone())),
+    }
+}
+
+fn judge(step: &Step, phase: Phase, verdict: Verdict) -> Result<(), Failure> {
+    let name = step.name.as_str();
+    let facts = json!({ "step": name, "phase": phase.to_string() });
+    let failure = match verdict {
+        Verdict::Ok | Verdict::Healthy => return Ok(()),
+        Verdict::Refuse(reason) => Failure::new(
+            Exit::StepFailed,
+            "step-refused",
+            format!("step `{name}` refuses the update: {reason}"),
+            "the reason is the vendor's; the install is as it was",
+        )
+        .with_details(facts),
+        Verdict::Defer {
+            reason,
+            retry_after_seconds,
+        } => Failure::new(
+            Exit::Deferred,
+            "deferred",
+            format!("step `{name}` asks to wait: {reason}"),
+            format!("apply again in {retry_after_seconds} s; the install is as it was"),
+        )
+        .with_details(json!({
+            "step": name,
+            "phase": phase.to_string(),
+            "reason": reason,
+            "retry_after_seconds": retry_after_seconds,
+        })),
+        Verdict::Unhealthy(reason) => Failure::new(
+            Exit::RolledBack,
+            "unhealthy",
+            format!("step `{name}` says that the new version does not work: {reason}"),
+            "send the reason to the vendor",
+        )
+        .with_details(facts),
+        Verdict::Failed(failed) => {
+            let mut message = format!("step `{name}` failed: {}", failed.message);
+            for frame in &failed.backtrace {
+                message.push_str("\n    at ");
+                message.push_str(frame);
+            }
+            Failure::new(
+                Exit::StepFailed,
+                failed.code(),
+                message,
+                crate::failure::help_in(cofferdam_sandbox::CODES, failed.code()),
+            )
+            .with_details(json!({
+                "step": name,
+                "phase": phase.to_string(),
+                "message": failed.message,
+                "backtrace": failed.backtrace,
+            }))
+        }
+    };
+    Err(failure)
+}
+
+pub(super) fn patterns_of_a_verified_manifest(
+    error: cofferdam_package::glob::GlobError,
+) -> Failure {
+    Failure::new(
+        Exit::Internal,
+        "bug",
+        format!("a pattern of a verified manifest cannot be read: {error}"),
+        "report this as a bug",
+    )
+}

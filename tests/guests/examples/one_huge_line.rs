@@ -1,0 +1,10 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Logs one line of 40 MiB.
+use cofferdam_sdk::prelude::*;
+
+step!(run);
+
+fn run(_ctx: &Context) -> Result<Verdict> {
+    info!("{}", "x".repeat(40 << 20));
+    Ok(Verdict::Ok)
+}

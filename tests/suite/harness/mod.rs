@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: Apache-2.0
+//! A machine to test on: a scratch folder with keys, packages and installs, and the real binary.
+//!
+//! Nothing of the machine that runs the tests goes in: the environment is cleared, time is given, and
+//! each machine has a registry of its own.
+
+mod guests;
+mod snapshot;
+mod source;
+
+use std::ffi::OsStr;
+use std::path::Path;
+use std::path::PathBuf;
+use std::process::Command;
+use std::process::Stdio;
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+pub(crate) use guests::guest;
+pub(crate) use snapshot::Snapshot;
+pub(crate) use source::Source;
+
+/// When every test package was made, in seconds since 1970.
+pub(crate) const CREATED: &str = "1700000000";
+
+/// A scratch folder that stands for a machine.
+pub(crate) struct Machine {
+    scratch: TempDir,
+}
+
+/// How a command ended.
+#[derive(Debug)]
+pub(crate) struct Ran {
+    /// The exit code; `None` when a signal ended it.
+    pub(crate) exit: Option<i32>,
+    /// Standard output.
+    pub(crate) stdout: String,
+    /// Standard error.
+    pub(crate) stderr: String,
+}
+
+impl Machine {
+    /// A machine with the vendor's key `acme`.
+    pub(crate) fn new() -> Self {
+        let machine = Self {
+            scratch: tempfile::tempdir().unwrap(),
+        };
+        for folder in ["opt", "packages", "etc"] {
+            std::fs::create_dir(machine.path(folder)).unwrap();
+        }
+        machine
+            .run(["keygen", machine.str("acme"), "--no-password"])
+            .expect(0);
+        machine
+    }
+
+    /// A path on the machine.
+    pub(crate) fn path(&self, relative: impl AsRef<Path>) -> PathBuf {
+        self.scratch.path().join(relative)
+    }
+
+    /// A path on the machine, as an argument that lives as long as the test.
+    pub(crate) fn str(&self, relative: impl AsRef<Path>) -> &'static str {
+        Box::leak(
+            self.path(relative)
+                .to_str()
+                .unwrap()
+                .to_owned()
+                .into_boxed_str(),
+        )
+    }
+
+    /// The command with a clean environment.
+    pub(crate) fn command<I: AsRef<OsStr>>(
+        &self,
+        arguments: impl IntoIterator<Item = I>,
+    ) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_cofferdam"));
+        command
+            .args(arguments)
+            .current_dir(self.scratch.path())
+            .env_clear()
+            .env("PATH", std::env::var_os("PATH").unwrap())
+            .env("COFFERDAM_REGISTRY", self.path("registry"))
+            .stdin(Stdio::null());
+        command
+    }
+
+    /// Runs the command to its end.
+    #[must_use = "a command that may fail is to be judged"]
+    pub(crate) fn run<I: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = I>) -> Ran {
+        let output = self.command(arguments).output().unwrap();
+        Ran {
+            exit: output.status.code(),
+            stdout: String::from_utf8(output.stdout).unwrap(),
+            stderr: String::from_utf8(output.stderr).unwrap(),
+        }
+    }
+
+    /// A source of a package that is to be packed on this machine.
+    pub(crate) fn source(&self, version: &str) -> Source<'_> {
+        Source::new(self, version)
+    }
+
+    /// The install directory `opt/agent`, laid out as the package has it and adopted.
+    pub(crate) fn adopted(&self, package: &Path) -> &'static str {
+        let install = self.str("opt/agent");
+        self.lay_out(package, Path::new(install));
+        self.adopt(install, package);
+        install
+    }
+
+    /// Puts a package's payload at a new directory.
+    pub(crate) fn lay_out(&self, package: &Path, at: &Path) {
+        let extracted = self.path("extracted");
+        let package = package.to_str().unwrap();
+        self.run(["inspect", package, "--extract", extracted.to_str().unwrap()])
+            .expect(0);
+        std::fs::rename(extracted.join("payload"), at).unwrap();
+        std::fs::remove_dir_all(&extracted).unwrap();
+    }
+
+    /// Takes a directory that the package was installed to into care.
+    pub(crate) fn adopt(&self, install: &str, package: &Path) {
+        let package = package.to_str().unwrap();
+        self.run([
+            "adopt",
+            install,
+            "--trust",
+            self.str("acme.pub"),
+            "--package",
+            package,
+        ])
+        .expect(0);
+    }
+
+    /// `plan` as JSON, which must succeed.
+    pub(crate) fn plan(&self, install: &str, package: &Path) -> Value {
+        self.run(["plan", install, package.to_str().unwrap(), "--json"])
+            .expect(0)
+            .json()
+    }
+
+    /// `apply` as JSON.
+    #[must_use = "a command that may fail is to be judged"]
+    pub(crate) fn apply(&self, install: &str, package: &Path) -> Ran {
+        self.run(["apply", install, package.to_str().unwrap(), "--json"])
+    }
+
+    /// `status` as JSON, which must succeed.
+    pub(crate) fn status(&self, install: &str) -> Value {
+        self.run(["status", install, "--json"]).expect(0).json()
+    }
+}
+
+impl Ran {
+    /// The same, once the exit code is as expected.
+    #[track_caller]
+    pub(crate) fn expect(self, exit: i32) -> Self {
+        assert_eq!(
+            self.exit,
+            Some(exit),
+            "stdout: {}\nstderr: {}",
+            self.stdout,
+            self.stderr
+        );
+        self
+    }
+
+    /// The one JSON object on standard output.
+    #[track_caller]
+    pub(crate) fn json(&self) -> Value {
+        let value: Value = serde_json::from_str(&self.stdout)
+            .unwrap_or_else(|error| panic!("{error}: {}\n{}", self.stdout, self.stderr));
+        assert!(value.is_object(), "{value}");
+        value
+    }
+
+    /// The code of the failure that `--json` reported.
+    #[track_caller]
+    pub(crate) fn code(&self) -> String {
+        let json = self.json();
+        let error = &json["error"];
+        for member in ["code", "message", "help"] {
+            let text = error[member].as_str();
+            assert!(
+                text.is_some_and(|text| !text.is_empty()),
+                "no {member}: {json}"
+            );
+        }
+        assert!(error["details"].is_object(), "no details: {json}");
+        error["code"].as_str().unwrap().to_owned()
+    }
+}
