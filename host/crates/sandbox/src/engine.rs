@@ -13,6 +13,7 @@ use std::fmt;
 use thiserror::Error;
 use wasmtime::Config;
 use wasmtime::OptLevel;
+use wasmtime::WasmBacktraceDetails;
 use wasmtime::component::Linker;
 
 /// Compiles and runs components. One is enough for a process; steps run one after another or, from
@@ -113,6 +114,9 @@ fn config() -> Config {
         .consume_fuel(true)
         .epoch_interruption(true)
         .max_wasm_stack(STACK_BYTES)
+        // Line numbers would need the component's debug information, which is not to be trusted with
+        // this process's time; the panic's own message has them.
+        .wasm_backtrace_details(WasmBacktraceDetails::Disable)
         .wasm_relaxed_simd(false)
         .wasm_memory64(false)
         .wasm_multi_memory(false)

@@ -14,6 +14,9 @@ use wasmtime::Trap;
 use wasmtime::WasmBacktrace;
 use wasmtime_wasi::I32Exit;
 
+/// The part of a function's name that is kept.
+const NAME_BYTES: usize = 500;
+
 /// What is known beside the error itself.
 #[derive(Debug)]
 pub(crate) struct Circumstances<'a> {
@@ -123,46 +126,27 @@ fn panic_message(stderr: &str) -> Option<String> {
 /// The step's own functions: innermost first, without the machinery of panicking above them and the
 /// glue of the export below.
 fn frames(backtrace: &WasmBacktrace) -> Vec<String> {
-    let frames: Vec<(String, String)> = backtrace
+    let names: Vec<String> = backtrace
         .frames()
         .iter()
         .map(|frame| {
-            let raw = frame.func_name().unwrap_or("?");
-            let name = format!("{:#}", rustc_demangle::demangle(raw));
-            let place = frame
-                .symbols()
-                .iter()
-                .find_map(|symbol| Some(format!("{}:{}", short(symbol.file()?), symbol.line()?)));
-            (name, place.unwrap_or_default())
+            format!(
+                "{:#}",
+                rustc_demangle::demangle(frame.func_name().unwrap_or("?"))
+            )
         })
         .collect();
-    let start = frames
+    let start = names
         .iter()
-        .rposition(|(name, _)| name.contains("rust_begin_unwind"))
+        .rposition(|name| name.contains("rust_begin_unwind"))
         .map_or(0, |at| at + 1);
-    frames[start..]
+    names[start..]
         .iter()
-        .skip_while(|(name, _)| name.starts_with("core::panicking::"))
-        .take_while(|(name, _)| !name.starts_with("cofferdam_sdk::export::run"))
+        .skip_while(|name| name.starts_with("core::panicking::"))
+        .take_while(|name| !name.starts_with("cofferdam_sdk::export::run"))
         .take(FRAMES)
-        .map(|(name, place)| {
-            let text = if place.is_empty() {
-                name.clone()
-            } else {
-                format!("{name} ({place})")
-            };
-            clean(&text, 500)
-        })
+        .map(|name| clean(name, NAME_BYTES))
         .collect()
-}
-
-/// The end of a path of the machine where the step was built.
-fn short(path: &str) -> &str {
-    let mut slashes = path.rmatch_indices('/');
-    match slashes.nth(1) {
-        Some((at, _)) => &path[at + 1..],
-        None => path,
-    }
 }
 
 #[cfg(test)]
@@ -190,11 +174,5 @@ mod tests {
             "the budget of files created is spent; the step says: Quota exceeded (os error 19)"
         );
         assert_eq!(returned(" ", &BTreeSet::new()).code(), "step-error");
-    }
-
-    #[test]
-    fn paths_of_the_build_machine_are_shortened() {
-        assert_eq!(short("/home/v/acme/steps/move/src/lib.rs"), "src/lib.rs");
-        assert_eq!(short("lib.rs"), "lib.rs");
     }
 }

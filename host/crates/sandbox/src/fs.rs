@@ -74,7 +74,7 @@ pub(crate) struct OpenFile {
 impl Files {
     /// The tree below `root`; `may_write` is the phase's word, the grants have theirs besides.
     pub(crate) fn new(
-        root: File,
+        root: &File,
         grants: &FileGrants,
         limits: &Limits,
         may_write: bool,

@@ -22,6 +22,7 @@ use wasmparser::Payload;
 use wasmparser::ValidPayload;
 use wasmparser::Validator;
 use wasmparser::WasmFeatures;
+use wasmparser::component_types::ComponentAnyTypeId;
 use wasmparser::component_types::ComponentEntityType;
 use wasmparser::types::Types;
 
@@ -205,33 +206,43 @@ fn examine(component: &[u8]) -> Result<(Vec<Import>, Types), CompileError> {
     let types = types.ok_or_else(|| CompileError::Invalid("it is incomplete".to_owned()))?;
     let mut imports: Vec<Import> = names
         .into_iter()
-        .map(|name| describe(name, &types))
+        .filter_map(|name| describe(name, &types))
         .collect();
     imports.sort();
     Ok((imports, types))
 }
 
-fn describe(interface: String, types: &Types) -> Import {
+/// An import in the reviewer's words; none for a plain type, which is a name and gives nothing.
+fn describe(interface: String, types: &Types) -> Option<Import> {
     let mut functions = Vec::new();
     let mut whole = false;
-    if let Some(ComponentEntityType::Instance(id)) = types
+    match types
         .component_item_for_import(&interface)
         .map(|item| item.ty)
     {
-        whole = true;
-        for (name, item) in &types[id].exports {
-            if matches!(item.ty, ComponentEntityType::Func(_)) {
-                functions.push(name.clone());
+        Some(ComponentEntityType::Instance(id)) => {
+            whole = true;
+            for (name, item) in &types[id].exports {
+                if matches!(item.ty, ComponentEntityType::Func(_)) {
+                    functions.push(name.clone());
+                }
             }
+            functions.sort();
         }
-        functions.sort();
+        Some(ComponentEntityType::Type {
+            created: ComponentAnyTypeId::Defined(_),
+            ..
+        }) => {
+            return None;
+        }
+        _ => {}
     }
     let offered = whole && is_offered(&interface);
-    Import {
+    Some(Import {
         interface,
         functions,
         offered,
-    }
+    })
 }
 
 #[expect(

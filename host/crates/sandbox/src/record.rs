@@ -31,6 +31,10 @@ pub struct StepRecord {
 
 /// What happened at one path.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "independent facts about one path"
+)]
 pub struct Touched {
     /// The path, relative to the tree.
     pub path: String,

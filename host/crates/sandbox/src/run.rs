@@ -112,7 +112,7 @@ impl Engine {
             .try_clone()
             .map_err(|error| format!("cannot hold the tree: {error}"))?
             .into_std_file();
-        let files = Files::new(tree, run.files, &run.limits, may_write)
+        let files = Files::new(&tree, run.files, &run.limits, may_write)
             .map_err(|error| format!("cannot open the tree safely (openat2): {error}"))?;
         let (port, desk) = protocol::line();
         let state = State::new(

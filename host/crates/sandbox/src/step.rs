@@ -88,8 +88,7 @@ pub struct Failure {
     /// What the operator reads: the step's own words where it had any. Free of control characters
     /// other than line feeds.
     pub message: String,
-    /// The step's own functions, innermost first, demangled; with file and line where the component
-    /// has them.
+    /// The step's own functions, innermost first, demangled.
     pub backtrace: Vec<String>,
 }
 

@@ -20,6 +20,10 @@ use std::sync::Arc;
 
 /// How a step wants a file opened.
 #[derive(Debug, Clone, Copy)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "the flags of one call, as WASI has them"
+)]
 pub(super) struct How {
     pub(super) follow: bool,
     pub(super) create: bool,
@@ -235,21 +239,21 @@ const SAFELY: OFlags = OFlags::NOFOLLOW
 const PRIVATE: Mode = Mode::RUSR.union(Mode::WUSR);
 
 /// Gives something new the owner of its directory, and a mode that is no more open than that.
-fn settle(made: &OwnedFd, place: &Place, mode: u32) -> Outcome {
+fn settle(new: &OwnedFd, place: &Place, mode: u32) -> Outcome {
     let directory = rustix::fs::fstat(place.parent())?;
-    let stat = rustix::fs::fstat(made)?;
+    let stat = rustix::fs::fstat(new)?;
     if (stat.st_uid, stat.st_gid) != (directory.st_uid, directory.st_gid) {
-        give(made, directory.st_uid, directory.st_gid)?;
+        give(new, directory.st_uid, directory.st_gid)?;
     }
     let others = mode & directory.st_mode & 0o077;
-    rustix::fs::fchmod(made, Mode::from_raw_mode((mode & 0o700) | others))?;
+    rustix::fs::fchmod(new, Mode::from_raw_mode((mode & 0o700) | others))?;
     Ok(())
 }
 
 /// Changes the owner, where this process may.
-pub(super) fn give(file: impl AsFd, uid: u32, gid: u32) -> Outcome {
-    let owner = rustix::fs::Uid::from_raw(uid);
-    let group = rustix::fs::Gid::from_raw(gid);
+pub(super) fn give(file: impl AsFd, owner: u32, group: u32) -> Outcome {
+    let owner = rustix::fs::Uid::from_raw(owner);
+    let group = rustix::fs::Gid::from_raw(group);
     match rustix::fs::fchown(file, Some(owner), Some(group)) {
         Ok(()) | Err(Errno::PERM) => Ok(()),
         Err(errno) => Err(errno.into()),

@@ -55,7 +55,7 @@ impl Place {
 
 impl Root {
     /// Takes the tree's handle; fails where the kernel cannot resolve paths safely.
-    pub(super) fn open(tree: File) -> std::io::Result<Self> {
+    pub(super) fn open(tree: &File) -> std::io::Result<Self> {
         let root = open_beneath(tree.as_fd(), ".", OFlags::RDONLY | OFlags::DIRECTORY)?;
         Ok(Self(Arc::new(root)))
     }
@@ -227,7 +227,7 @@ fn open_beneath(
     rustix::fs::openat2(
         directory,
         path,
-        flags | OFlags::CLOEXEC | OFlags::NOCTTY,
+        flags | OFlags::CLOEXEC,
         Mode::empty(),
         ResolveFlags::BENEATH
             | ResolveFlags::NO_SYMLINKS

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+//! What is written, made and held is counted; a spent budget is an error that the step sees.
+
+use crate::bench::Bench;
+use cofferdam_sandbox::Budget;
+use cofferdam_sandbox::NoConfig;
+use cofferdam_sandbox::Verdict;
+
+const SPENT: &str = "QuotaExceeded";
+
+#[test]
+fn bytes_beyond_the_budget_are_not_written() {
+    let mut bench = Bench::writable();
+    bench.limits.written_bytes = 64 << 10;
+    let ran = bench.script_ran(&["fill /data/big 1000"]);
+    assert_ne!(ran.answers(), ["ok"]);
+    assert_eq!(ran.outcome.record.spent, [Budget::WrittenBytes].into());
+    assert!(ran.outcome.record.usage.written_bytes <= 64 << 10);
+    assert!(bench.text("data/big").len() <= 64 << 10);
+}
+
+#[test]
+fn a_sparse_file_counts_as_what_it_could_become() {
+    let mut bench = Bench::writable();
+    bench.limits.written_bytes = 64 << 10;
+    let ran = bench.script_ran(&["cut /data/a 1000000000", "cut /data/a 100"]);
+    assert_eq!(ran.answers(), [SPENT, "ok"]);
+    assert_eq!(bench.text("data/a").len(), 100);
+}
+
+#[test]
+fn files_directories_and_links_count_when_they_are_made() {
+    let mut bench = Bench::writable();
+    bench.limits.files = 3;
+    let ran = bench.script_ran(&[
+        "new /data/b",
+        "mkdir /data/c",
+        "symlink a /data/d",
+        "new /data/e",
+        "mkdir /data/f",
+        "write /data/a still",
+    ]);
+    assert_eq!(ran.answers(), ["ok", "ok", "ok", SPENT, SPENT, "ok"]);
+    assert_eq!(ran.outcome.record.spent, [Budget::Files].into());
+    assert_eq!(bench.script(&["list /data"]), ["ok a,b,c,d"]);
+}
+
+#[test]
+fn handles_are_bounded() {
+    let ran = Bench::writable().run("hoards_handles");
+    assert_eq!(ran.code(), "step-over-budget");
+    assert!(ran.message().contains("open handles"), "{}", ran.message());
+}
+
+#[test]
+fn a_step_that_fails_for_want_of_budget_says_which() {
+    let mut bench = Bench::writable();
+    bench.limits.written_bytes = 2;
+    let ran = bench.run("half_done");
+    assert_eq!(ran.code(), "step-over-budget");
+    assert!(
+        ran.message()
+            .starts_with("the budget of written bytes is spent"),
+        "{ran:?}"
+    );
+    assert_eq!(bench.text("data/a"), "");
+}
+
+#[test]
+fn a_flood_of_log_lines_is_cut_and_harmless() {
+    let ran = Bench::new().run("log_flood");
+    assert_eq!(ran.outcome.verdict, Verdict::Ok);
+    let record = &ran.outcome.record;
+    assert!(record.usage.log_bytes <= 64 << 10);
+    assert!(record.log_dropped_bytes > 1 << 20);
+    let lines: Vec<&str> = record.log.iter().map(|line| line.line.as_str()).collect();
+    assert_eq!(
+        lines[..5],
+        [
+            "red reversed",
+            "one",
+            "{\"level\":\"error\",\"line\":\"forged\"}",
+            "printed",
+            "printed, too"
+        ]
+    );
+    assert_eq!(ran.seen.len(), record.log.len());
+}
+
+#[test]
+fn a_huge_line_is_stopped_before_it_is_copied() {
+    let mut bench = Bench::new();
+    bench.limits.memory_bytes = 256 << 20;
+    let ran = bench.run_with("one_huge_line", "", &mut NoConfig);
+    assert_eq!(ran.code(), "step-trapped");
+    assert!(ran.outcome.record.log.is_empty());
+}

@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: Apache-2.0
+//! No path leads out of the tree, and none leads around the grants.
+
+use crate::bench::Bench;
+use std::fs;
+
+const DENIED: &str = "PermissionDenied";
+
+#[test]
+fn dots_lead_neither_out_nor_around_the_grants() {
+    Bench::writable().file("data/sub/b", "b").refuses(&[
+        ("read /data/../secret/key", DENIED),
+        ("read /data/sub/../../secret/key", DENIED),
+        ("read /../outside/canary", DENIED),
+        ("read /data/../../outside/canary", DENIED),
+        ("read /../../../../../../etc/passwd", DENIED),
+        ("write /data/../secret/key x", DENIED),
+        ("write /../outside/canary x", DENIED),
+        ("new /data/../../outside/new", DENIED),
+        ("mkdir /data/../secret/new", DENIED),
+        ("list /data/../secret", DENIED),
+        ("list /..", DENIED),
+        ("unlink /../outside/canary", DENIED),
+        ("rename /data/a /../outside/a", DENIED),
+        ("rename /../outside/canary /data/canary", DENIED),
+    ]);
+}
+
+#[test]
+fn dots_that_stay_inside_work() {
+    let bench = Bench::writable().file("data/sub/b", "b");
+    assert_eq!(
+        bench.script(&[
+            "read /data/sub/../a",
+            "read /./data/./a",
+            "read /data//sub/./../sub/b"
+        ]),
+        ["ok hello", "ok hello", "ok b"]
+    );
+}
+
+#[test]
+fn absolute_paths_mean_the_tree() {
+    Bench::writable().refuses(&[
+        ("read /etc/passwd", DENIED),
+        ("read /proc/self/environ", DENIED),
+        ("write /tmp/x x", DENIED),
+    ]);
+}
+
+#[test]
+fn a_link_out_of_the_tree_is_not_followed() {
+    Bench::writable()
+        .symlink("/etc/passwd", "data/absolute")
+        .symlink("../../outside/canary", "data/escaping")
+        .symlink("../../outside", "data/folder")
+        .symlink("/proc/self/root/etc", "data/magic")
+        .symlink("escaping", "data/twice")
+        .refuses(&[
+            ("read /data/absolute", DENIED),
+            ("read /data/escaping", DENIED),
+            ("read /data/twice", DENIED),
+            ("read /data/folder/canary", DENIED),
+            ("read /data/magic/passwd", DENIED),
+            ("write /data/escaping x", DENIED),
+            ("cut /data/escaping 0", DENIED),
+            ("new /data/folder/new", DENIED),
+            ("mkdir /data/folder/new", DENIED),
+            ("unlink /data/folder/canary", DENIED),
+            ("rename /data/a /data/folder/a", DENIED),
+            ("list /data/folder", DENIED),
+            ("stat /data/escaping", DENIED),
+            ("touch /data/escaping", DENIED),
+        ]);
+}
+
+#[test]
+fn a_link_is_judged_by_where_it_leads() {
+    Bench::writable()
+        .symlink("../secret/key", "data/sneaky")
+        .symlink("../secret", "data/door")
+        .refuses(&[
+            ("read /data/sneaky", DENIED),
+            ("write /data/sneaky x", DENIED),
+            ("read /data/door/key", DENIED),
+            ("list /data/door", DENIED),
+            ("stat /data/sneaky", DENIED),
+        ]);
+    let bench = Bench::writable()
+        .symlink("a", "data/alias")
+        .symlink("data", "way");
+    assert_eq!(
+        bench.script(&["read /data/alias", "read /way/a", "readlink /data/alias"]),
+        ["ok hello", "ok hello", "ok a"]
+    );
+}
+
+#[test]
+fn links_in_circles_end() {
+    Bench::writable()
+        .symlink("round", "data/round")
+        .symlink("pong", "data/ping")
+        .symlink("ping", "data/pong")
+        .refuses(&[
+            ("read /data/round", "FilesystemLoop"),
+            ("read /data/ping/x", "FilesystemLoop"),
+        ]);
+}
+
+#[test]
+fn a_step_cannot_plant_a_link_that_leads_out() {
+    Bench::writable().refuses(&[
+        ("symlink /etc/passwd /data/l", DENIED),
+        ("symlink ../../outside/canary /data/l", DENIED),
+        ("symlink a/../../../x /data/l", DENIED),
+        ("symlink ../data/a /secret/l", DENIED),
+        ("link /data/a /data/b", DENIED),
+        ("link /secret/key /data/key", DENIED),
+    ]);
+    let bench = Bench::writable();
+    assert_eq!(
+        bench.script(&[
+            "symlink ../secret/key /data/l",
+            "read /data/l",
+            "mkdirs /data/x/y",
+            "symlink ../../../data/a /data/x/y/l",
+            "read /data/x/y/l",
+            // Two directories up it would lead out.
+            "rename /data/x/y/l /data/l2",
+            "rename /data/x/y /data/y",
+        ]),
+        ["ok", DENIED, "ok", "ok", "ok hello", DENIED, DENIED]
+    );
+}
+
+#[test]
+fn a_file_with_more_links_is_never_written() {
+    let bench = Bench::writable().file("data/linked", "shared");
+    let live = bench.root().parent().unwrap().join("outside/live");
+    fs::hard_link(bench.path("data/linked"), &live).unwrap();
+    bench.refuses(&[
+        ("write /data/linked x", DENIED),
+        ("append /data/linked x", DENIED),
+        ("cut /data/linked 0", DENIED),
+        ("touch /data/linked", DENIED),
+    ]);
+    // Taking the name away, or putting another file there, leaves the other link alone.
+    assert_eq!(
+        bench.script(&["write /data/tmp new", "rename /data/tmp /data/linked"]),
+        ["ok", "ok"]
+    );
+    assert_eq!(fs::read_to_string(live).unwrap(), "shared");
+    assert_eq!(bench.text("data/linked"), "new");
+}
+
+#[test]
+fn fifos_and_sockets_never_open_and_never_hang() {
+    let bench = Bench::writable();
+    rustix::fs::mknodat(
+        rustix::fs::CWD,
+        bench.path("data/fifo"),
+        rustix::fs::FileType::Fifo,
+        rustix::fs::Mode::from_raw_mode(0o666),
+        0,
+    )
+    .unwrap();
+    let _socket = std::os::unix::net::UnixListener::bind(bench.path("data/socket")).unwrap();
+    bench.refuses(&[
+        ("read /data/fifo", DENIED),
+        ("write /data/fifo x", DENIED),
+        ("append /data/fifo x", DENIED),
+        ("read /data/socket", DENIED),
+        ("rename /data/fifo /data/g", DENIED),
+        ("list /data", "ok a"),
+    ]);
+    let ran = bench.script_ran(&["read /data/fifo"]);
+    assert_eq!(ran.touched("data/fifo").denied, ["open"].into());
+}
+
+#[test]
+fn names_that_mislead_cannot_be_made() {
+    let long = format!("new /data/{}", "n".repeat(256));
+    let deep = format!("new /data/{}x", "d/".repeat(3000));
+    Bench::writable().refuses(&[
+        ("new /data/a\u{1b}[31m", "InvalidInput"),
+        (&long, "InvalidFilename"),
+        (&deep, "InvalidFilename"),
+    ]);
+}
