@@ -297,19 +297,20 @@ fn a_rollback_that_would_lose_state_is_refused_until_the_operator_decides() {
     );
     assert_eq!(Snapshot::of(install), before);
 
-    machine.run(["rollback", install, "--keep-state"]).expect(0);
-    assert_eq!(
-        fs::read_to_string(Path::new(install).join("agent")).unwrap(),
-        "one"
-    );
-    assert_eq!(fs::read_to_string(&notes).unwrap(), "written since");
+    machine
+        .run(["rollback", install, "--discard-changes"])
+        .expect(0);
+    assert!(!notes.exists());
     assert_eq!(machine.apply(install, &new).expect(4).code(), "condemned");
     machine.run(["allow", install, "1.1.0"]).expect(0);
     machine.apply(install, &new).expect(0);
+    fs::write(&notes, "written since").unwrap();
     machine
-        .run(["rollback", install, "--to", "1", "--discard-changes"])
+        .run(["rollback", install, "--to", "1", "--keep-state"])
         .expect(0);
-    assert!(!notes.exists());
+    let agent = Path::new(install).join("agent");
+    assert_eq!(fs::read_to_string(agent).unwrap(), "one");
+    assert_eq!(fs::read_to_string(&notes).unwrap(), "written since");
 }
 
 #[test]

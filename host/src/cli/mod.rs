@@ -49,12 +49,7 @@ use reply::Screen;
 /// verifies it, runs the steps in a sandbox on a staged copy, and exchanges the whole install at once:
 /// a crash at any instant leaves the old install or the new one, whole.
 #[derive(Debug, Parser)]
-#[command(
-    name = "cofferdam",
-    version,
-    propagate_version = true,
-    max_term_width = 100
-)]
+#[command(name = "cofferdam", version, max_term_width = 100)]
 #[command(after_help = "\
 For vendors:    keygen, pack, sign, attach, inspect, step, try
 For operators:  adopt, plan, apply, confirm, rollback, recover, status, verify, history, allow, release
