@@ -138,12 +138,13 @@ impl ConfigSession {
     /// # Errors
     /// The format cannot read the file.
     pub fn appeared(&mut self, name: &str, found: Vec<u8>) -> Result<(), ConfigError> {
-        if let Some(file) = self.files.get_mut(name) {
-            if !file.existed && file.document.bytes() == file.original.bytes() {
-                file.original = Document::parse(file.original.format(), found)?;
-                file.document = file.original.clone();
-                file.existed = true;
-            }
+        if let Some(file) = self.files.get_mut(name)
+            && !file.existed
+            && file.document.bytes() == file.original.bytes()
+        {
+            file.original = Document::parse(file.original.format(), found)?;
+            file.document = file.original.clone();
+            file.existed = true;
         }
         Ok(())
     }
@@ -397,6 +398,7 @@ fn shown(value: &Value, secret: bool) -> serde_json::Value {
     serde_json::to_value(value).unwrap_or(serde_json::Value::Null)
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "it is what `map_err` passes")]
 fn refusal(error: ConfigError) -> ConfigRefusal {
     match error.code() {
         "no-such-key" => ConfigRefusal::NoSuchKey,

@@ -86,6 +86,9 @@ pub fn recover(dir: &Path, owed: OwedService, now: u64) -> Result<Report, Failur
     })
 }
 
+/// One install of the machine, and how its recovery ended.
+pub type Outcome = (PathBuf, Result<Report, Failure>);
+
 /// Recovers every install that the machine's list names, each with its own result.
 ///
 /// # Errors
@@ -94,7 +97,7 @@ pub fn all(
     registry: &Path,
     owed: OwedService,
     now: u64,
-) -> Result<Vec<(PathBuf, Result<Report, Failure>)>, Failure> {
+) -> Result<Vec<Outcome>, Failure> {
     let mut results = Vec::new();
     for entry in Registry::new(registry).list()? {
         match entry {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! `cofferdam adopt`: puts a directory under care.
 
+use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use crate::care::adopt;
@@ -70,14 +71,15 @@ pub(super) fn run(arguments: Arguments, screen: &Screen) -> Result<Reply, Failur
         adopted.version.as_deref().unwrap_or("(no version yet)"),
     );
     if !adopted.drift.is_empty() {
-        text.push_str(&format!(
+        let _ = write!(
+            text,
             "\n{} managed files differ from the package:",
             adopted.drift.len()
-        ));
+        );
         for path in adopted.drift.iter().take(20) {
-            text.push_str(&format!("\n  {}", super::reply::shown_line(path)));
+            let _ = write!(text, "\n  {}", super::reply::shown_line(path));
         }
     }
-    text.push_str(&format!("\nsettings: {}", adopted.settings));
+    let _ = write!(text, "\nsettings: {}", adopted.settings);
     Ok(Reply::done(super::facts(&adopted)?, text))
 }

@@ -5,7 +5,6 @@ use clap_complete::Shell;
 use serde_json::json;
 
 use crate::cli::reply::Reply;
-use crate::failure::Failure;
 
 /// Print completions for a shell
 #[derive(Debug, clap::Args)]
@@ -16,12 +15,9 @@ pub(super) struct Arguments {
 }
 
 /// Runs the command.
-///
-/// # Errors
-/// None; the signature is that of every command.
-pub(super) fn run(arguments: &Arguments, mut command: clap::Command) -> Result<Reply, Failure> {
+pub(super) fn run(arguments: &Arguments, mut command: clap::Command) -> Reply {
     let mut script = Vec::new();
     clap_complete::generate(arguments.shell, &mut command, "cofferdam", &mut script);
     let script = String::from_utf8_lossy(&script).trim_end().to_owned();
-    Ok(Reply::done(json!({ "script": script }), script))
+    Reply::done(json!({ "script": script }), script)
 }

@@ -146,7 +146,7 @@ fn dispatch(command: Command, screen: &Screen) -> Result<Reply, Failure> {
         Command::History(arguments) => history::run(&arguments, screen),
         Command::Allow(arguments) => allow::run(&arguments, screen),
         Command::Release(arguments) => release::run(&arguments, screen),
-        Command::Completions(arguments) => completions::run(&arguments, Arguments::command()),
+        Command::Completions(arguments) => Ok(completions::run(&arguments, Arguments::command())),
     }
 }
 

@@ -166,7 +166,9 @@ pub fn shown_line(text: &str) -> String {
 fn print_failure(failure: &Failure) {
     let mut text = format!("error[{}]: {}\n", failure.code, shown(&failure.message));
     if !failure.help.is_empty() {
-        text.push_str(&format!("help: {}\n", shown(&failure.help)));
+        text.push_str("help: ");
+        text.push_str(&shown(&failure.help));
+        text.push('\n');
     }
     to_stderr(&text);
 }

@@ -75,14 +75,14 @@ pub(super) struct Facts {
 
 /// An update that ended before its commit: the install at rest (unless recovery must do that), and why.
 pub(super) struct Stopped {
-    pub(super) ready: Option<Ready>,
+    pub(super) ready: Option<Box<Ready>>,
     pub(super) failure: Failure,
 }
 
 impl From<(Ready, Failure)> for Stopped {
     fn from((ready, failure): (Ready, Failure)) -> Self {
         Self {
-            ready: Some(ready),
+            ready: Some(Box::new(ready)),
             failure,
         }
     }
@@ -92,7 +92,7 @@ impl From<cofferdam_install::Failure> for Stopped {
     fn from(failure: cofferdam_install::Failure) -> Self {
         let (ready, error) = failure.into_parts();
         Self {
-            ready,
+            ready: ready.map(Box::new),
             failure: error.into(),
         }
     }

@@ -67,7 +67,7 @@ pub struct TreeRules {
 impl TreeRules {
     /// The rules for a tree of this package.
     pub fn new(manifest: &Manifest, roles: &[String], hidden: GlobSet) -> Self {
-        let mut rules = Self {
+        let mut made = Self {
             hidden,
             ..Self::default()
         };
@@ -77,22 +77,22 @@ impl TreeRules {
                 EntryKind::File {
                     mode, keep: false, ..
                 } => {
-                    rules.managed.insert(entry.path.as_str().to_owned());
+                    made.managed.insert(entry.path.as_str().to_owned());
                     if mode.bits() & 0o111 != 0 {
-                        rules
+                        made
                             .executable_dirs
                             .insert(entry.path.parent().unwrap_or("").to_owned());
                     }
                 }
                 EntryKind::Directory { .. } | EntryKind::Symlink { .. } => {
-                    rules.managed.insert(entry.path.as_str().to_owned());
+                    made.managed.insert(entry.path.as_str().to_owned());
                 }
             }
         }
-        rules
+        made
     }
 
-    /// The same rules with more managed paths: those of the version being left.
+    /// The same made with more managed paths: those of the version being left.
     #[must_use]
     pub fn with_managed(mut self, paths: impl IntoIterator<Item = String>) -> Self {
         self.managed.extend(paths);
@@ -111,7 +111,7 @@ impl EffectiveGrants {
         let time_ms = ceilings
             .time
             .and_then(|time| u64::try_from(time.as_millis()).ok());
-        for (what, requested, ceiling) in [
+        for (what, requested, allowed) in [
             (
                 "time (ms)",
                 step.limits.time_ms,
@@ -138,12 +138,12 @@ impl EffectiveGrants {
                 ceilings.log_bytes.unwrap_or(CEILING.log_bytes),
             ),
         ] {
-            if requested > ceiling {
+            if requested > allowed {
                 return Err(Failure::new(
                     Exit::Refused,
                     "limit-above-policy",
                     format!(
-                        "step `{name}` requests {what} {requested}, the policy allows {ceiling}"
+                        "step `{name}` requests {what} {requested}, the policy allows {allowed}"
                     ),
                     "raise it under [policy.limits] in install.toml, or ask the vendor",
                 )
@@ -151,7 +151,7 @@ impl EffectiveGrants {
                     "step": name,
                     "limit": what,
                     "requested": requested,
-                    "allowed": ceiling,
+                    "allowed": allowed,
                 })));
             }
         }

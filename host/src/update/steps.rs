@@ -6,6 +6,7 @@
 //! does not say yes ends the phase.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::time::Instant;
 
 use cap_std::fs::Dir;
@@ -71,13 +72,13 @@ impl<'a> Steps<'a> {
         let engine = Engine::new()?;
         let mut components = BTreeMap::new();
         for (step, _) in &chosen {
-            if !components.contains_key(&step.component) {
+            if let Entry::Vacant(vacant) = components.entry(step.component) {
                 let cap = cofferdam_sandbox::COMPONENT_BYTES as u64;
                 let bytes = package.read_blob(&step.component, cap)?;
                 let component = engine.compile(&bytes).map_err(|error| {
                     Failure::from(error).with_details(json!({ "step": step.name.as_str() }))
                 })?;
-                components.insert(step.component, component);
+                vacant.insert(component);
             }
         }
         Ok(Self {
@@ -316,6 +317,7 @@ fn judge(step: &Step, phase: Phase, verdict: Verdict) -> Result<(), Failure> {
     Err(failure)
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "it is what `map_err` passes")]
 pub(super) fn patterns_of_a_verified_manifest(
     error: cofferdam_package::glob::GlobError,
 ) -> Failure {
