@@ -101,3 +101,8 @@ pub mod prelude {
 pub mod __private {
     pub use crate::export::run;
 }
+
+/// The tutorial's examples are compiled as well.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

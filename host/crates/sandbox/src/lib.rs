@@ -81,7 +81,7 @@ pub const CODES: &[(&str, &str)] = &[
     ),
     (
         "component-exports",
-        "export the step with `#[cofferdam_sdk::step]`-style macro `step!` or `export!`",
+        "export the step with `step!(function)` or `export!(Type)` of cofferdam-sdk",
     ),
     (
         "step-error",
@@ -120,3 +120,45 @@ pub const CODES: &[(&str, &str)] = &[
         "the component could not be instantiated; the message says why",
     ),
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_code_has_its_help() {
+        let failures = [
+            FailureKind::Error,
+            FailureKind::Panicked,
+            FailureKind::Trapped,
+            FailureKind::TimedOut,
+            FailureKind::OutOfMemory,
+            FailureKind::OutOfFuel,
+            FailureKind::OverBudget(Budget::Files),
+            FailureKind::WrongVerdict,
+            FailureKind::NotStarted,
+        ];
+        let refusals = [
+            CompileError::TooLarge {
+                found: 2,
+                allowed: 1,
+            },
+            CompileError::Invalid(String::new()),
+            CompileError::CoreModule,
+            CompileError::Imports(Vec::new()),
+            CompileError::Exports(String::new()),
+        ];
+        let mut codes: Vec<&str> = failures.iter().map(FailureKind::code).collect();
+        codes.extend(refusals.iter().map(CompileError::code));
+        codes.push("sandbox-engine");
+        assert_eq!(codes.len(), CODES.len());
+        for code in codes {
+            assert!(
+                CODES
+                    .iter()
+                    .any(|(known, help)| *known == code && !help.is_empty()),
+                "{code}"
+            );
+        }
+    }
+}

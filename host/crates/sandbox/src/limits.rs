@@ -58,8 +58,9 @@ pub(crate) const STACK_BYTES: usize = 512 << 10;
 /// The stack of the thread that runs a step: wasm's share and ample room for host calls.
 pub(crate) const THREAD_STACK_BYTES: usize = 8 << 20;
 
-/// Handles that a step may hold at once (files, streams, pollables): each may cost a descriptor.
-pub(crate) const HANDLES: usize = 1024;
+/// Handles that a step may hold at once (files, streams, pollables). Each file costs a descriptor of the
+/// host's process, which by default has 1024.
+pub(crate) const HANDLES: usize = 512;
 
 /// Bytes that the arguments of one host call may take on the host. Stops a 100 MiB log line from
 /// being copied out of the sandbox before it is judged.
@@ -91,7 +92,7 @@ pub(crate) const FRAMES: usize = 32;
 
 /// What the list of touched paths may take in memory. Looks beyond it are only counted; changes beyond
 /// it are refused, so that a record never misses one.
-pub(crate) const RECORDED_PATH_BYTES: usize = 64 << 20;
+pub(crate) const RECORDED_PATH_BYTES: usize = 32 << 20;
 
 /// Names that are looked at before a directory is moved.
 pub(crate) const MOVED_NAMES: usize = 100_000;

@@ -125,9 +125,10 @@ impl Files {
     }
 }
 
-/// Whether a link at `path` with this target leads to somewhere in the tree, by its text.
+/// Whether a link at `path` with this target stays in the tree, whoever follows it.
 ///
-/// What other links make of it is asked again at every use.
+/// It may go up only at its start: from the directory that it is really in, so at most to the root.
+/// A `..` behind a name would go up from wherever a link of that name leads to.
 pub(super) fn stays_inside(target: &str, path: &str) -> bool {
     if target.is_empty()
         || target.len() > PATH_BYTES
@@ -136,18 +137,15 @@ pub(super) fn stays_inside(target: &str, path: &str) -> bool {
     {
         return false;
     }
-    let mut depth = path.matches('/').count();
-    for part in target.split('/') {
-        match part {
-            "" | "." => {}
-            ".." => match depth.checked_sub(1) {
-                Some(less) => depth = less,
-                None => return false,
-            },
-            _ => depth += 1,
-        }
+    let mut parts = target
+        .split('/')
+        .filter(|part| !part.is_empty() && *part != ".")
+        .peekable();
+    let mut ups = 0;
+    while parts.next_if_eq(&"..").is_some() {
+        ups += 1;
     }
-    true
+    ups <= path.matches('/').count() && !parts.any(|part| part == "..")
 }
 
 #[cfg(test)]
@@ -159,8 +157,10 @@ mod tests {
         assert!(stays_inside("b", "a"));
         assert!(stays_inside("../b", "x/a"));
         assert!(stays_inside("../../b/c", "x/y/a"));
+        assert!(stays_inside("./.././b", "x/a"));
         assert!(!stays_inside("../b", "a"));
         assert!(!stays_inside("b/../../c", "a"));
+        assert!(!stays_inside("b/../c", "x/y/a"));
         assert!(!stays_inside("/etc/passwd", "x/a"));
         assert!(!stays_inside("", "a"));
         assert!(!stays_inside("b\n", "a"));

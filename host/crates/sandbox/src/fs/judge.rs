@@ -57,7 +57,7 @@ impl Files {
     pub(super) fn may_create(&self, path: &str) -> Outcome {
         self.may_change(path)?;
         let (parent, name) = split(path);
-        if self.grants.no_new_in.contains(parent) {
+        if self.grants.no_new_in.contains(parent) || self.is_above_protected(path) {
             return Err(Refusal::NotGranted);
         }
         well_formed(name)
@@ -79,12 +79,16 @@ impl Files {
     /// May a directory itself be moved or removed? Not when a protected path lies below it.
     pub(super) fn may_change_directory(&self, path: &str) -> Outcome {
         self.may_change(path)?;
-        let below = format!("{path}/");
-        let first = self.grants.protected.range(below.clone()..).next();
-        if first.is_some_and(|first| first.starts_with(&below)) {
+        if self.is_above_protected(path) {
             return Err(Refusal::NotGranted);
         }
         Ok(())
+    }
+
+    fn is_above_protected(&self, path: &str) -> bool {
+        let below = format!("{path}/");
+        let first = self.grants.protected.range(below.clone()..).next();
+        first.is_some_and(|first| first.starts_with(&below))
     }
 
     /// Does the file's mode allow a change?

@@ -170,7 +170,7 @@ fn managed_files_are_read_and_never_changed() {
         .file("lib/plugins/old.so", "managed")
         .file("lib/plugins/state", "mine")
         .write(&["lib/**"])
-        .protected(&["lib", "lib/plugins/old.so"])
+        .protected(&["lib", "lib/plugins/old.so", "lib/next/x.so"])
         .refuses(&[
             ("read /lib/plugins/old.so", "ok managed"),
             ("write /lib/plugins/old.so x", DENIED),
@@ -179,6 +179,10 @@ fn managed_files_are_read_and_never_changed() {
             ("rename /lib/plugins/state /lib/plugins/old.so", DENIED),
             ("rename /lib/plugins /lib/gone", DENIED),
             ("purge /lib/plugins/old.so", "NotADirectory"),
+            // What the new version brings cannot be prepared for with something of another kind.
+            ("new /lib/next", DENIED),
+            ("symlink plugins /lib/next", DENIED),
+            ("rename /lib/plugins/state /lib/next", DENIED),
             ("touch /lib/plugins/old.so", DENIED),
         ]);
 }
