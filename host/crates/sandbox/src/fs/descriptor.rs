@@ -215,8 +215,7 @@ impl types::HostDescriptor for State {
         _length: u64,
         _advice: types::Advice,
     ) -> FsResult<()> {
-        self.file(&handle)?;
-        Ok(())
+        self.file(&handle).map(drop)
     }
 
     fn sync_data(&mut self, _handle: Resource<Descriptor>) -> FsResult<()> {
@@ -299,8 +298,10 @@ impl types::HostDescriptor for State {
         handle: Resource<Descriptor>,
     ) -> FsResult<Resource<DirectoryEntryStream>> {
         let path = self.directory(&handle)?;
-        let listing = self.files.list(&path)?;
-        self.hand_out(listing)
+        self.files
+            .list(&path)
+            .map_err(FsError::from)
+            .and_then(|listing| self.hand_out(listing))
     }
 
     fn create_directory_at(&mut self, handle: Resource<Descriptor>, path: String) -> FsResult<()> {
