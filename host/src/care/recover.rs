@@ -93,11 +93,7 @@ pub type Outcome = (PathBuf, Result<Report, Failure>);
 ///
 /// # Errors
 /// The list itself cannot be read.
-pub fn all(
-    registry: &Path,
-    owed: OwedService,
-    now: u64,
-) -> Result<Vec<Outcome>, Failure> {
+pub fn all(registry: &Path, owed: OwedService, now: u64) -> Result<Vec<Outcome>, Failure> {
     let mut results = Vec::new();
     for entry in Registry::new(registry).list()? {
         match entry {

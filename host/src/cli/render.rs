@@ -218,6 +218,9 @@ fn steps(text: &mut String, steps: &[StepReport]) {
             text,
             &format!("\nstep {} ({}): {}", step.name, step.phase, step.verdict),
         );
+        if !step.reason.is_empty() {
+            line(text, &format!("  {}", shown_line(&step.reason)));
+        }
         if let Some(message) = &step.message {
             line(text, &format!("  {}", shown(message)));
         }

@@ -157,9 +157,14 @@ fn discard_building(building: Building, failure: Failure, now: u64) -> Stopped {
     }
 }
 
-/// How a failure is written down.
+/// How a failure is written down in the journal.
 fn ended(failure: &Failure) -> Ended {
-    let result = match failure.exit {
+    Ended::with(result_of(failure), failure.code, failure.message.clone())
+}
+
+/// Which way of ending a failure is.
+pub(super) fn result_of(failure: &Failure) -> TxResult {
+    match failure.exit {
         Exit::Deferred => TxResult::Deferred,
         Exit::Refused | Exit::StepFailed | Exit::PackageRefused => TxResult::Refused,
         Exit::Done
@@ -169,8 +174,7 @@ fn ended(failure: &Failure) -> Ended {
         | Exit::Busy
         | Exit::NeedsPerson
         | Exit::AuditFindings => TxResult::Failed,
-    };
-    Ended::with(result, failure.code, failure.message.clone())
+    }
 }
 
 /// Decides what becomes of each path, and whether there is room for it.

@@ -21,6 +21,8 @@ use crate::update::watch::Watch;
 #[derive(Debug)]
 pub(crate) struct Downtime<'a> {
     mode: Mode<'a>,
+    /// It ran when the update came: it is to run afterwards, whatever a new version makes of it.
+    ran: bool,
     stopped_at: Option<Instant>,
     seconds: f64,
 }
@@ -39,6 +41,7 @@ impl<'a> Downtime<'a> {
     pub(crate) fn of_a_plan() -> Self {
         Self {
             mode: Mode::Plan,
+            ran: false,
             stopped_at: None,
             seconds: 0.0,
         }
@@ -48,6 +51,7 @@ impl<'a> Downtime<'a> {
     pub(crate) fn of(service: Option<Service<'a>>, live: bool) -> Self {
         Self {
             mode: Mode::Apply { service, live },
+            ran: false,
             stopped_at: None,
             seconds: 0.0,
         }
@@ -94,11 +98,16 @@ impl<'a> Downtime<'a> {
             return Ok(transaction.service_stopping(false)?);
         };
         let runs = service.is_running()?;
-        transaction.service_stopping(runs)?;
-        if runs {
+        self.ran |= runs;
+        transaction.service_stopping(self.ran)?;
+        if self.ran {
             watch.stage("stop");
             self.stopped_at = Some(Instant::now());
-            service.stop()?;
+            match service.stop() {
+                // It was not alive any more: there may be nothing to stop.
+                Err(failure) if !runs => tracing::debug!(%failure, "stopping what is not alive"),
+                stopped => stopped?,
+            }
         }
         Ok(())
     }

@@ -79,8 +79,7 @@ impl TreeRules {
                 } => {
                     made.managed.insert(entry.path.as_str().to_owned());
                     if mode.bits() & 0o111 != 0 {
-                        made
-                            .executable_dirs
+                        made.executable_dirs
                             .insert(entry.path.parent().unwrap_or("").to_owned());
                     }
                 }
@@ -92,7 +91,7 @@ impl TreeRules {
         made
     }
 
-    /// The same made with more managed paths: those of the version being left.
+    /// The same rules with more managed paths: those of the version being left.
     #[must_use]
     pub fn with_managed(mut self, paths: impl IntoIterator<Item = String>) -> Self {
         self.managed.extend(paths);

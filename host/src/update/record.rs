@@ -16,6 +16,7 @@ use crate::failure::Failure;
 use crate::update::Request;
 use crate::update::applied;
 use crate::update::build::Update;
+use crate::update::build::result_of;
 use crate::update::downtime::Downtime;
 use crate::update::report::Applied;
 use crate::update::report::ApplyResult;
@@ -42,7 +43,7 @@ pub(super) fn planned(
     append(ready, request, RecordKind::Transaction, body)
 }
 
-/// An update was refused before anything was begun; answers with the failure.
+/// An update ended before its commit; answers with the failure.
 pub(super) fn refused(
     ready: &mut Ready,
     request: &Request,
@@ -51,7 +52,7 @@ pub(super) fn refused(
 ) -> Failure {
     let body = json!({
         "kind": "apply",
-        "result": "refused",
+        "result": result_of(&failure),
         "from": ready.journal().live,
         "version": package.map(|package| package.manifest().version.to_string()),
         "package": package.map(|package| package.digest().to_string()),

@@ -98,6 +98,8 @@ pub struct StepReport {
     pub name: String,
     /// The phase that it runs in.
     pub phase: String,
+    /// What the vendor says that it is for.
+    pub reason: String,
     /// `ok`, `refuse`, `defer`, `healthy`, `unhealthy`, `not-run`, or the code of its failure.
     pub verdict: String,
     /// The reason that goes with the verdict.

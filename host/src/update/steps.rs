@@ -155,6 +155,7 @@ impl<'a> Steps<'a> {
             let report = StepReport {
                 name: step.name.as_str().to_owned(),
                 phase: step.phase.to_string(),
+                reason: step.reason.clone(),
                 verdict: verdict.to_owned(),
                 message,
                 grants: grants.clone(),
@@ -179,6 +180,7 @@ impl<'a> Steps<'a> {
                 reports.push(StepReport {
                     name: step.name.as_str().to_owned(),
                     phase: step.phase.to_string(),
+                    reason: step.reason.clone(),
                     verdict: "not-run".to_owned(),
                     message: None,
                     grants: grants.clone(),
