@@ -45,8 +45,8 @@ pub const CODES: &[(&str, &str)] = &[
         "the install and the directory beside it must be on one file system",
     ),
     (
-        "no-exchange",
-        "the file system cannot exchange two directories: move the install to ext4, xfs, btrfs or tmpfs",
+        "disk-full",
+        "free space or inodes, then run the command again",
     ),
     (
         "generation-damaged",
@@ -78,10 +78,6 @@ pub const CODES: &[(&str, &str)] = &[
         "a person must decide: compare the trees with `status`, then restore the state directory",
     ),
     (
-        "no-hard-links",
-        "the file system must allow hard links between the install and the directory beside it",
-    ),
-    (
         "move-unsupported",
         "the directory cannot be renamed: is it a mount point, or below one layer of an overlay?",
     ),
@@ -89,7 +85,6 @@ pub const CODES: &[(&str, &str)] = &[
         "needs-person",
         "nothing was touched: compare what was found with what is said here, and put the trees in place",
     ),
-    ("not-condemned", "see `status` for what is condemned here"),
     (
         "no-generation",
         "see `status` for the generations that are kept",
@@ -98,15 +93,12 @@ pub const CODES: &[(&str, &str)] = &[
         "no-parent-directory",
         "the root directory cannot be put under care",
     ),
-    (
-        "disk-full",
-        "free space or inodes, then run the command again",
-    ),
+    ("not-a-directory", "name the install directory"),
     (
         "not-adopted",
         "put the directory under care first, with `adopt`",
     ),
-    ("not-a-directory", "name the install directory"),
+    ("not-condemned", "see `status` for what is condemned here"),
     ("path-not-utf8", "rename the directory"),
     ("read-only", "the file system is mounted read-only"),
     (
@@ -359,5 +351,47 @@ impl<T> Doing<T> for io::Result<T> {
             doing: doing(),
             source,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::CODES;
+
+    /// Every literal that a `code` function of this crate answers with, from the sources
+    /// themselves.
+    fn answered() -> Vec<String> {
+        let sources = [
+            include_str!("adopt.rs"),
+            include_str!("error.rs"),
+            include_str!("history.rs"),
+            include_str!("journal/codec.rs"),
+            include_str!("layout.rs"),
+            include_str!("settings/mod.rs"),
+        ];
+        let mut answered = Vec::new();
+        for source in sources {
+            let code = source.split("#[cfg(test)]").next().unwrap_or(source);
+            for line in code.lines() {
+                let arm = line
+                    .split_once("=> \"")
+                    .or_else(|| line.trim().split_once("code: \""));
+                if let Some((_, rest)) = arm {
+                    answered.extend(rest.split('"').next().map(str::to_owned));
+                }
+            }
+        }
+        answered.push("journal-unreadable".to_owned());
+        answered
+    }
+
+    #[test]
+    fn every_code_is_in_the_table_and_the_table_has_no_other() {
+        let mut answered = answered();
+        answered.sort();
+        answered.dedup();
+        let table: Vec<&str> = CODES.iter().map(|(code, _)| *code).collect();
+        assert!(table.is_sorted(), "{table:?}");
+        assert_eq!(answered, table);
     }
 }

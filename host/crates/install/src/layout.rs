@@ -255,6 +255,38 @@ impl Site {
         })
     }
 
+    /// The place of an install whose directory is gone, or is not a directory any more.
+    fn of_missing(path: &Path) -> Result<Self, PlaceError> {
+        let no_parent = || PlaceError::NoParent {
+            path: path.to_owned(),
+        };
+        let name = path.file_name().ok_or_else(no_parent)?;
+        let name = name.to_str().ok_or_else(|| PlaceError::NotUtf8 {
+            path: path.to_owned(),
+        })?;
+        let above = match path.parent() {
+            Some(above) if !above.as_os_str().is_empty() => above,
+            Some(_) | None => Path::new("."),
+        };
+        let io = |source| PlaceError::Io {
+            path: above.to_owned(),
+            source,
+        };
+        let above = std::fs::canonicalize(above).map_err(io)?;
+        let parent = Dir::open_ambient_dir(&above, ambient_authority()).map_err(|source| {
+            PlaceError::Io {
+                path: above.clone(),
+                source,
+            }
+        })?;
+        refuse_if_others_write(&parent, &above)?;
+        Ok(Self {
+            path: above.join(name),
+            name: name.to_owned(),
+            parent,
+        })
+    }
+
     /// The name of the state directory in the parent.
     pub(crate) fn state_name(&self) -> String {
         format!("{}{STATE_SUFFIX}", self.name)
@@ -307,7 +339,16 @@ impl Place {
     /// # Errors
     /// Not a directory, no state directory, or directories that others may write.
     pub fn open(path: &Path) -> Result<Self, PlaceError> {
-        Site::resolve(path)?.open_state()
+        match Site::resolve(path) {
+            Ok(site) => site.open_state(),
+            Err(missing @ PlaceError::NotADirectory { .. }) => {
+                // Somebody took the directory away, but not what we know of it: recovery says so.
+                Site::of_missing(path)
+                    .and_then(Site::open_state)
+                    .map_err(|_| missing)
+            }
+            Err(error) => Err(error),
+        }
     }
 
     /// The real path of the install directory: for messages and for the service's benefit, never to

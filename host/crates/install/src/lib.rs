@@ -44,6 +44,8 @@ mod registry;
 mod rollback;
 pub mod settings;
 mod status;
+#[cfg(test)]
+mod tests;
 
 pub use adopt::Adopt;
 pub use adopt::AdoptError;

@@ -252,7 +252,11 @@ pub(crate) fn rename_into_place(swap: &ConfigSwap) -> io::Result<()> {
 /// whole directory.
 pub(crate) fn remove_waiting(temporary: &Path) -> io::Result<()> {
     match reopen(temporary) {
-        Ok((folder, name)) => durable::remove_file(&folder, &name),
+        Ok((folder, name)) => {
+            durable::remove_file(&folder, &name)?;
+            // After the sync: gone for good, so the journal need not name it any more.
+            durable::sync_directory(&folder)
+        }
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         Err(error) => Err(error),
     }

@@ -60,10 +60,12 @@ pub struct Recovered {
     pub transaction: Option<LastTransaction>,
     /// The service was stopped by an interrupted transaction: it is to be started now.
     pub service_owed: bool,
-    /// A package that was condemned for the crash.
+    /// A package that was condemned by what was finished or undone.
     pub condemned: Option<Condemned>,
     /// Leftovers that were removed, relative to the state directory.
     pub collected: Vec<String>,
+    /// Generations that were past the operator's number.
+    pub pruned: Vec<u64>,
     /// What could not be caught up or removed, and why: harmless, and tried again by the next
     /// command.
     pub warnings: Vec<String>,
@@ -122,41 +124,30 @@ impl Locked {
         let before = install.journal.clone();
         let mut collected = Vec::new();
         let action = settle(&mut install, &End::CutOff, now_unix_s, &mut collected)?;
-        let mut warnings = Vec::new();
-        catch_up(&mut install, now_unix_s, &mut warnings)?;
+        let condemning = install.journal.condemning.clone();
+        let condemned = condemning.filter(|new| before.condemning.as_ref() != Some(new));
+        let mut warnings = catch_up(&mut install, now_unix_s);
         let mut ready = Ready { install, lock };
         collected.extend(leftovers::collect(&ready.install, &mut warnings));
-        if ready.install.journal.is_confirmed() && ready.install.settings.is_ok() {
-            warnings.extend(ready.prune().err().map(|error| format!("pruning: {error}")));
-        }
+        let pruned = match ready.install.settings {
+            Ok(_) => ready.prune().unwrap_or_else(|error| {
+                warnings.push(format!("old generations: {error}"));
+                Vec::new()
+            }),
+            Err(_) => Vec::new(),
+        };
         let journal = &ready.install.journal;
         let recovered = Recovered {
             action,
             transaction: before.transaction.and(journal.last.clone()),
             service_owed: journal.service_owed,
-            condemned: newly_condemned(&before.stopped_crashes, &ready, now_unix_s)?,
+            condemned,
             collected,
+            pruned,
             warnings,
         };
         Ok((ready, recovered))
     }
-}
-
-/// The package whose crash was just counted, if that condemned it.
-fn newly_condemned(
-    before: &std::collections::BTreeMap<cofferdam_package::digest::Digest, u32>,
-    ready: &Ready,
-    now_unix_s: u64,
-) -> Result<Option<Condemned>, InstallError> {
-    let counted = &ready.install.journal.stopped_crashes;
-    let Some(package) = counted
-        .iter()
-        .find(|(package, crashes)| before.get(*package) != Some(*crashes))
-    else {
-        return Ok(None);
-    };
-    let condemned = ready.install.condemnation_of(package.0)?;
-    Ok(condemned.filter(|condemned| condemned.at_unix_s == now_unix_s))
 }
 
 /// Writes the journal, on disk first.
@@ -367,19 +358,18 @@ fn remove_if_waiting(temporary: &PathBuf) -> Result<(), InstallError> {
     outside::remove_waiting(temporary).doing(|| format!("remove `{}`", temporary.display()))
 }
 
-/// What the journal owes to the other files.
-pub(crate) fn catch_up(
-    install: &mut Install,
-    now_unix_s: u64,
-    warnings: &mut Vec<String>,
-) -> Result<(), InstallError> {
-    catch_up_condemned(install)?;
+/// What the journal owes to the other files; answers with what could not be done yet, and why.
+fn catch_up(install: &mut Install, now_unix_s: u64) -> Vec<String> {
+    let mut warnings = Vec::new();
+    if let Err(error) = catch_up_condemned(install) {
+        warnings.push(format!("condemned packages: {error}"));
+    }
     if let Some(last) = install.journal.last.clone()
         && let Err(error) = record_if_missing(install, &last, now_unix_s)
     {
         warnings.push(format!("history: {error}"));
     }
-    Ok(())
+    warnings
 }
 
 /// What was condemned goes into the list.

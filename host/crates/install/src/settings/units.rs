@@ -57,7 +57,7 @@ mod tests {
     #[test]
     fn times_and_sizes_need_a_number_and_a_known_unit() {
         assert_eq!(parse_time("500ms"), Ok(Duration::from_millis(500)));
-        assert_eq!(parse_time("2m"), Ok(Duration::from_secs(120)));
+        assert_eq!(parse_time("2m"), Ok(Duration::from_mins(2)));
         assert_eq!(parse_bytes("64MiB"), Ok(64 << 20));
         for text in [
             "",
