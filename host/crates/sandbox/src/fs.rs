@@ -30,6 +30,7 @@ mod record;
 mod refusal;
 mod rename;
 mod resolve;
+mod shown;
 mod streams;
 
 use crate::grants::FileGrants;

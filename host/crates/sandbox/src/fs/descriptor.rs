@@ -14,12 +14,13 @@ use super::refusal::Outcome;
 use super::refusal::Refusal;
 use super::refusal::code;
 use super::rename::Moved;
+use super::shown::hash;
+use super::shown::type_of;
 use crate::state::State;
 use crate::step::Budget;
 use crate::table;
 use crate::wasi::Input;
 use crate::wasi::Output;
-use cofferdam_package::digest::Digest;
 use rustix::fs::FileType;
 use rustix::fs::Timespec;
 use rustix::fs::Timestamps;
@@ -298,10 +299,8 @@ impl types::HostDescriptor for State {
         handle: Resource<Descriptor>,
     ) -> FsResult<Resource<DirectoryEntryStream>> {
         let path = self.directory(&handle)?;
-        self.files
-            .list(&path)
-            .map_err(FsError::from)
-            .and_then(|listing| self.hand_out(listing))
+        let listing = self.files.list(&path)?;
+        self.hand_out(listing)
     }
 
     fn create_directory_at(&mut self, handle: Resource<Descriptor>, path: String) -> FsResult<()> {
@@ -476,27 +475,4 @@ impl types::HostDirectoryEntryStream for State {
 
 fn follows(flags: types::PathFlags) -> bool {
     flags.contains(types::PathFlags::SYMLINK_FOLLOW)
-}
-
-fn type_of(kind: FileType) -> types::DescriptorType {
-    match kind {
-        FileType::Directory => types::DescriptorType::Directory,
-        FileType::RegularFile => types::DescriptorType::RegularFile,
-        FileType::Symlink => types::DescriptorType::SymbolicLink,
-        _ => types::DescriptorType::Unknown,
-    }
-}
-
-/// Identity for programs that compare files: from the path, not from the host's inode.
-fn hash(path: &str) -> types::MetadataHashValue {
-    let digest = Digest::of(path.as_bytes());
-    let part = |at: usize| {
-        let mut bytes = [0; 8];
-        bytes.copy_from_slice(&digest.as_bytes()[at..at + 8]);
-        u64::from_le_bytes(bytes)
-    };
-    types::MetadataHashValue {
-        lower: part(0),
-        upper: part(8),
-    }
 }
