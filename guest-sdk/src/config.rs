@@ -73,7 +73,7 @@ pub fn rename(key: &str, new_key: &str) -> Result<(), Error> {
     backend::rename(key, new_key).map_err(|kind| Error::new(key, kind))
 }
 
-/// The keys below a table that the step may read, sorted; keys of values, not of tables; no secrets.
+/// The keys below a table that the step may read, in the order of the file; keys of values, not of tables; no secrets.
 /// An empty `prefix` lists all.
 ///
 /// # Errors

@@ -13,3 +13,4 @@ pub mod config_session;
 pub mod failure;
 pub mod update;
 pub mod vendor;
+pub mod watch;

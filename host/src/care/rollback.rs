@@ -29,7 +29,7 @@ use crate::update::finish;
 use crate::update::preflight;
 use crate::update::report::From;
 use crate::update::service::Service;
-use crate::update::watch::Watch;
+use crate::watch::Watch;
 
 /// Why the package that is left is condemned.
 const WHY: &str = "rolled back by a person";

@@ -19,6 +19,7 @@ use super::attach::read_public_key;
 use super::reply::Reply;
 use super::reply::Screen;
 use super::reply::shown_line;
+use crate::cli::watching::OnScreen;
 use crate::failure::Failure;
 use crate::vendor;
 use crate::vendor::extract;
@@ -76,7 +77,7 @@ pub(crate) fn run(arguments: Arguments, screen: &Screen) -> Result<Reply, Failur
     let package = PackageFile::open(file, Limits::default())?.examine(&keyring)?;
     let facts = facts::of(package.contents())?;
     if let Some(target) = &arguments.extract {
-        extract::extract(package.contents(), target, screen)?;
+        extract::extract(package.contents(), target, &mut OnScreen::new(screen))?;
     }
     let mut text = rendered(&facts);
     let mut json = super::facts(&facts)?;

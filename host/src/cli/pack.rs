@@ -13,6 +13,7 @@ use super::reply::Reply;
 use super::reply::Screen;
 use super::reply::shown_line;
 use crate::ambient;
+use crate::cli::watching::OnScreen;
 use crate::failure::Failure;
 use crate::vendor::pack;
 use crate::vendor::pack::Packed;
@@ -106,7 +107,7 @@ pub(crate) fn run(arguments: Arguments, screen: &Screen) -> Result<Reply, Failur
         compression: arguments.compression.into(),
         created_unix_s,
     };
-    let packed = pack::pack(&request, screen)?;
+    let packed = pack::pack(&request, &mut OnScreen::new(screen))?;
     for warning in &packed.warnings {
         screen.note("warning", warning);
     }

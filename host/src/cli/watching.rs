@@ -2,7 +2,7 @@
 //! Shows a running update on the screen.
 
 use crate::cli::reply::Screen;
-use crate::update::watch::Watch;
+use crate::watch::Watch;
 
 /// A [`Watch`] that draws progress on a terminal and prints steps' lines to standard error.
 #[derive(Debug)]

@@ -45,7 +45,7 @@ use crate::update::preflight::Preflight;
 use crate::update::report::Disk;
 use crate::update::steps::Steps;
 use crate::update::stopwatch::Stopwatch;
-use crate::update::watch::Watch;
+use crate::watch::Watch;
 
 /// What one update works with, from the preflight to its end.
 pub(super) struct Update<'a> {

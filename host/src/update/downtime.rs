@@ -15,7 +15,7 @@ use cofferdam_install::Returning;
 use crate::failure::Failure;
 use crate::update::preflight;
 use crate::update::service::Service;
-use crate::update::watch::Watch;
+use crate::watch::Watch;
 
 /// The service of an update, and whether it was stopped for it.
 #[derive(Debug)]

@@ -28,7 +28,7 @@ use crate::update::downtime::Downtime;
 use crate::update::record;
 use crate::update::report::Applied;
 use crate::update::report::ApplyResult;
-use crate::update::watch::Watch;
+use crate::watch::Watch;
 
 /// Commits a sealed tree, starts the service, and confirms or rolls back.
 pub(super) fn finish(

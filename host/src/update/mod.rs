@@ -24,7 +24,6 @@ pub mod service;
 pub mod steps;
 pub mod stopwatch;
 pub mod trial;
-pub mod watch;
 
 use std::fs::File;
 use std::path::Path;
@@ -41,6 +40,7 @@ use cofferdam_package::verify::VerifiedPackage;
 
 use crate::care;
 use crate::failure::Failure;
+use crate::watch::Watch;
 use build::Facts;
 use build::Update;
 use downtime::Downtime;
@@ -56,7 +56,6 @@ use service::Service;
 use steps::Setting;
 use steps::Steps;
 use stopwatch::Stopwatch;
-use watch::Watch;
 
 /// What an update is asked to do.
 #[derive(Debug)]

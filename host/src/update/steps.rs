@@ -32,7 +32,7 @@ use crate::failure::Failure;
 use crate::update::grants::EffectiveGrants;
 use crate::update::grants::TreeRules;
 use crate::update::report::StepReport;
-use crate::update::watch::Watch;
+use crate::watch::Watch;
 
 /// What is the same for all steps of one update.
 #[derive(Debug, Clone)]

@@ -19,12 +19,12 @@ use crate::care::adopt;
 use crate::failure::Failure;
 use crate::update;
 use crate::update::report::Plan;
-use crate::update::watch::Watch;
 use crate::vendor::extract;
 use crate::vendor::rehearsal::scratch;
 use crate::vendor::signing;
 use crate::vendor::signing::SigningKey;
 use crate::vendor::signing::password::Password;
+use crate::watch::Watch;
 
 /// What is to be tried.
 #[derive(Debug)]
@@ -75,7 +75,7 @@ pub fn run(request: Request, watch: &mut dyn Watch) -> Result<Plan, Failure> {
     let install = place("install");
     match &request.root {
         Some(root) => scratch::copy_tree(root, &install)?,
-        None => lay_out(&place("old.upd"), &place("extracted"), &install)?,
+        None => lay_out(&place("old.upd"), &place("extracted"), &install, watch)?,
     }
     fs::set_permissions(&install, fs::Permissions::from_mode(0o755))
         .map_err(|error| failed("install", &error))?;
@@ -120,14 +120,15 @@ pub fn run(request: Request, watch: &mut dyn Watch) -> Result<Plan, Failure> {
 }
 
 /// Puts a package's payload at a new directory.
-fn lay_out(package: &Path, extracted: &Path, at: &Path) -> Result<(), Failure> {
+fn lay_out(
+    package: &Path,
+    extracted: &Path,
+    at: &Path,
+    watch: &mut dyn Watch,
+) -> Result<(), Failure> {
     let opened = File::open(package).map_err(|error| Failure::io("the old package", &error))?;
     let examined = PackageFile::open(opened, Limits::default())?.examine(&KeyRing::new())?;
-    extract::extract(
-        examined.contents(),
-        extracted,
-        &crate::cli::reply::Screen::new(true),
-    )?;
+    extract::extract(examined.contents(), extracted, watch)?;
     fs::rename(extracted.join("payload"), at)
         .map_err(|error| Failure::io("the old payload", &error))
 }

@@ -21,14 +21,14 @@ use cofferdam_package::verify::Contents;
 
 use super::Code;
 use super::output::folder_of;
-use crate::cli::reply::Screen;
 use crate::failure::Failure;
+use crate::watch::Watch;
 
 /// Writes manifest, signatures, payload and components below the new folder `target`.
 ///
 /// # Errors
 /// `already-exists`; a blob that does not match its digest; an error of the file system.
-pub fn extract(contents: &Contents, target: &Path, screen: &Screen) -> Result<(), Failure> {
+pub fn extract(contents: &Contents, target: &Path, watch: &mut dyn Watch) -> Result<(), Failure> {
     if target.symlink_metadata().is_ok() {
         return Err(Code::AlreadyExists.because(format!("`{}` is there already", target.display())));
     }
@@ -44,7 +44,7 @@ pub fn extract(contents: &Contents, target: &Path, screen: &Screen) -> Result<()
     Extraction {
         contents,
         root: &root,
-        screen,
+        watch,
     }
     .run()?;
     rustix::fs::renameat_with(
@@ -60,11 +60,11 @@ pub fn extract(contents: &Contents, target: &Path, screen: &Screen) -> Result<()
 struct Extraction<'a> {
     contents: &'a Contents,
     root: &'a Dir,
-    screen: &'a Screen,
+    watch: &'a mut dyn Watch,
 }
 
 impl Extraction<'_> {
-    fn run(&self) -> Result<(), Failure> {
+    fn run(&mut self) -> Result<(), Failure> {
         let manifest = self.contents.manifest();
         self.write("manifest.json", self.contents.manifest_bytes())?;
         for folder in ["signatures", "steps", "payload"] {
@@ -97,7 +97,7 @@ impl Extraction<'_> {
                 }
                 EntryKind::Symlink { target } => links.push((path, target)),
             }
-            self.screen.progress("extracting", done, total);
+            self.watch.progress("extracting", done, total);
         }
         for (path, target) in links {
             self.make_folder_of(&path)?;

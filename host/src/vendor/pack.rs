@@ -45,8 +45,8 @@ use super::output::read_small;
 use super::payload;
 use super::refused;
 use super::warnings;
-use crate::cli::reply::Screen;
 use crate::failure::Failure;
+use crate::watch::Watch;
 use components::Components;
 
 /// The name of the vendor's file in a folder.
@@ -111,22 +111,22 @@ pub struct PackedStep {
 /// # Errors
 /// The source, the payload or a component was refused, a crate does not build, or the package cannot be
 /// written. No half package is ever left behind.
-pub fn pack(request: &Request, screen: &Screen) -> Result<Packed, Failure> {
+pub fn pack(request: &Request, watch: &mut dyn Watch) -> Result<Packed, Failure> {
     let source_path = source_file(&request.source);
     let source = read_source(&source_path)?;
     let base = folder_of(&source_path);
     let root = base.join(&source.payload.dir);
     refuse_output_inside(&root, &request.output)?;
     let found = payload::walk(&root)?;
-    let components = Components::obtain(base, &source, screen)?;
-    let digests = payload::digests(&root, &found, screen)?;
+    let components = Components::obtain(base, &source, watch)?;
+    let digests = payload::digests(&root, &found, watch)?;
     let mut warnings = components.warnings();
     let entries = assemble::entries(&source.payload, &found, &digests, &mut warnings)?;
     let manifest = assemble::manifest(&source, entries, &components, request.created_unix_s);
     manifest::check(&manifest, &Limits::default())
         .map_err(|error| refused(error.code(), &error))?;
     warnings.extend(warnings::of(&manifest));
-    let package_bytes = write(request, &root, &manifest, &components, screen)?;
+    let package_bytes = write(request, &root, &manifest, &components, watch)?;
     Ok(Packed {
         package: request.output.clone(),
         id: manifest.id.to_string(),
@@ -189,7 +189,7 @@ fn write(
     root: &Path,
     manifest: &Manifest,
     components: &Components,
-    screen: &Screen,
+    watch: &mut dyn Watch,
 ) -> Result<u64, Failure> {
     let bytes = manifest.to_bytes();
     // What hosts will do first; a manifest that only we can read must not leave this machine.
@@ -219,7 +219,7 @@ fn write(
                 _ => failed(error),
             })?;
         if done.is_multiple_of(PROGRESS_EVERY) || done == total {
-            screen.progress("packing", done, total);
+            watch.progress("packing", done, total);
         }
     }
     writer.finish().map_err(failed)?;

@@ -11,8 +11,8 @@ use std::os::unix::fs::FileTypeExt as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::path::PathBuf;
-use std::sync::atomic::AtomicU64;
-use std::sync::atomic::Ordering;
+use std::sync::Mutex;
+use std::sync::PoisonError;
 
 use cofferdam_package::digest::Digest;
 use cofferdam_package::digest::DigestHasher;
@@ -21,8 +21,8 @@ use cofferdam_package::path::check_symlink_target;
 use rayon::prelude::*;
 
 use super::Code;
-use crate::cli::reply::Screen;
 use crate::failure::Failure;
+use crate::watch::Watch;
 
 const CHUNK_BYTES: usize = 256 << 10;
 /// How often progress is shown, in files.
@@ -148,13 +148,13 @@ fn node_of(place: &Path, path: &PayloadPath) -> Result<Node, Failure> {
 pub(super) fn digests(
     root: &Path,
     found: &[Found],
-    screen: &Screen,
+    watch: &mut dyn Watch,
 ) -> Result<Vec<Option<Digest>>, Failure> {
     let total = found
         .iter()
         .filter(|item| matches!(item.node, Node::File { .. }))
         .count() as u64;
-    let done = AtomicU64::new(0);
+    let shown = Mutex::new((0_u64, watch));
     found
         .par_iter()
         .map(|item| {
@@ -162,9 +162,11 @@ pub(super) fn digests(
                 return Ok(None);
             };
             let digest = digest_of(&place_of(root, Some(&item.path)), &item.path, bytes)?;
-            let count = done.fetch_add(1, Ordering::Relaxed) + 1;
-            if count.is_multiple_of(PROGRESS_EVERY) || count == total {
-                screen.progress("hashing the payload", count, total);
+            let mut shown = shown.lock().unwrap_or_else(PoisonError::into_inner);
+            shown.0 += 1;
+            if shown.0.is_multiple_of(PROGRESS_EVERY) || shown.0 == total {
+                let count = shown.0;
+                shown.1.progress("hashing the payload", count, total);
             }
             Ok(Some(digest))
         })
@@ -203,6 +205,7 @@ mod tests {
     use std::os::unix::fs::symlink;
 
     use super::*;
+    use crate::watch::Unwatched;
 
     fn paths(found: &[Found]) -> Vec<&str> {
         found.iter().map(|item| item.path.as_str()).collect()
@@ -259,7 +262,7 @@ mod tests {
         std::fs::write(folder.path().join("a"), "x").unwrap();
         let found = walk(folder.path()).unwrap();
         std::fs::write(folder.path().join("a"), "xy").unwrap();
-        let refused = digests(folder.path(), &found, &Screen::new(true)).unwrap_err();
+        let refused = digests(folder.path(), &found, &mut Unwatched).unwrap_err();
         assert_eq!(refused.code, "payload-changed");
     }
 }

@@ -33,12 +33,12 @@ use super::Code;
 use super::diff;
 use super::gate;
 use super::output::read_small;
-use crate::cli::reply::Screen;
 use crate::config_session::ConfigFile;
 use crate::config_session::ConfigSession;
 use crate::config_session::KeyChange;
 use crate::config_session::TouchedKeys;
 use crate::failure::Failure;
+use crate::watch::Watch;
 use scratch::Differences;
 use scratch::Scratch;
 
@@ -106,7 +106,7 @@ pub struct Rehearsed {
 /// # Errors
 /// The component, a pattern or a configuration file was refused, or the folder cannot be copied. How
 /// the step itself ended is no error here.
-pub fn rehearse(request: Request, screen: &Screen) -> Result<Rehearsed, Failure> {
+pub fn rehearse(request: Request, watch: &mut dyn Watch) -> Result<Rehearsed, Failure> {
     let step = request.context.step.clone();
     let bytes = read_small(&request.component, COMPONENT_CAP_BYTES)?;
     let engine = Engine::new()?;
@@ -116,7 +116,7 @@ pub fn rehearse(request: Request, screen: &Screen) -> Result<Rehearsed, Failure>
         .canonicalize()
         .map_err(|error| named(&request.root, &error))?;
     let mut session = open_session(&request)?;
-    screen.progress("copying the folder", 0, 1);
+    watch.progress("copying the folder", 0, 1);
     let scratch = Scratch::copy_of(&root)?;
     let files = FileGrants {
         read: globs("--read", &request.read)?,
@@ -138,7 +138,7 @@ pub fn rehearse(request: Request, screen: &Screen) -> Result<Rehearsed, Failure>
         files: &files,
         limits: request.limits,
         config: &mut keys,
-        observer: &mut Shown(screen),
+        observer: &mut Shown(watch),
         created_unix_s: request.created_unix_s,
         seed: seed_of(&bytes),
     });
@@ -157,7 +157,7 @@ pub fn rehearse(request: Request, screen: &Screen) -> Result<Rehearsed, Failure>
 }
 
 /// Shows a step's progress; its log is shown with the outcome.
-struct Shown<'a>(&'a Screen);
+struct Shown<'a>(&'a mut dyn Watch);
 
 impl Observer for Shown<'_> {
     fn log(&mut self, level: Level, line: &str) {

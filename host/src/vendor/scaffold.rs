@@ -58,6 +58,7 @@ macro_rules! embedded {
 /// The SDK and the interface that it is generated from, as they lie in the repository.
 const SDK: &[(&str, &str)] = embedded![
     "guest-sdk/Cargo.toml",
+    "guest-sdk/README.md",
     "guest-sdk/src/bindings.rs",
     "guest-sdk/src/config.rs",
     "guest-sdk/src/config/backend.rs",

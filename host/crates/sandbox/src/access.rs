@@ -37,7 +37,7 @@ pub trait ConfigAccess {
     /// As [`ConfigAccess::set`].
     fn rename(&mut self, key: &str, new_key: &str) -> Result<(), ConfigRefusal>;
 
-    /// The readable keys below a prefix, sorted.
+    /// The readable keys below a prefix, in the order of the file.
     ///
     /// # Errors
     /// As [`ConfigAccess::get`].

@@ -19,6 +19,7 @@ use crate::cli::facts;
 use crate::cli::reply::Reply;
 use crate::cli::reply::Screen;
 use crate::cli::reply::shown_line;
+use crate::cli::watching::OnScreen;
 use crate::failure::Exit;
 use crate::failure::Failure;
 use crate::failure::help_in;
@@ -167,7 +168,7 @@ pub(super) fn run(arguments: Arguments, screen: &Screen) -> Result<Reply, Failur
         },
         created_unix_s: ambient::now_unix_s(),
     };
-    let rehearsed = rehearsal::rehearse(request, screen)?;
+    let rehearsed = rehearsal::rehearse(request, &mut OnScreen::new(screen))?;
     let failure = failure_of(&rehearsed.verdict);
     let mut reply = Reply::done(facts(&rehearsed)?, rendered(&step, &rehearsed));
     if let Some(failure) = failure {

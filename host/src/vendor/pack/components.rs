@@ -16,8 +16,8 @@ use super::super::component;
 use super::super::component::BuildFacts;
 use super::super::gate;
 use super::PackedStep;
-use crate::cli::reply::Screen;
 use crate::failure::Failure;
+use crate::watch::Watch;
 
 /// One component that passed the gate.
 #[derive(Debug)]
@@ -34,13 +34,17 @@ pub(super) struct Components(Vec<Rc<Component>>);
 
 impl Components {
     /// Builds or reads the component of every step. Steps that name the same one share it.
-    pub(super) fn obtain(base: &Path, source: &Source, screen: &Screen) -> Result<Self, Failure> {
+    pub(super) fn obtain(
+        base: &Path,
+        source: &Source,
+        watch: &mut dyn Watch,
+    ) -> Result<Self, Failure> {
         let mut known: BTreeMap<PathBuf, Rc<Component>> = BTreeMap::new();
         let mut components = Vec::with_capacity(source.step.len());
         let engine = Engine::new()?;
         let total = source.step.len() as u64;
         for (done, step) in (0..).zip(&source.step) {
-            screen.progress(&format!("building step {}", step.name), done, total);
+            watch.progress(&format!("building step {}", step.name), done, total);
             let path = base.join(&step.component);
             let component = if let Some(component) = known.get(&path) {
                 Rc::clone(component)

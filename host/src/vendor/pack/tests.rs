@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Tests of packing, with small payloads and without steps (those need a compiler).
 
+use crate::watch::Unwatched;
 use std::fs;
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt as _;
@@ -55,7 +56,7 @@ impl Source {
     }
 
     fn pack(&self) -> Result<Packed, Failure> {
-        pack(&self.request("out.upd"), &Screen::new(true))
+        pack(&self.request("out.upd"), &mut Unwatched)
     }
 
     fn code(&self) -> &'static str {
@@ -114,7 +115,7 @@ fn the_digest_does_not_depend_on_compression() {
             compression: *compression,
             ..source.request("out.upd")
         };
-        pack(&request, &Screen::new(true)).unwrap().package_digest
+        pack(&request, &mut Unwatched).unwrap().package_digest
     });
     let digests: std::collections::BTreeSet<Digest> = digests.collect();
     assert_eq!(digests.len(), 1);
@@ -167,7 +168,7 @@ fn special_bits_are_refused_unless_a_table_sets_the_mode() {
 #[test]
 fn a_package_inside_its_own_payload_is_refused() {
     let source = Source::new();
-    let refused = pack(&source.request("payload/out.upd"), &Screen::new(true)).unwrap_err();
+    let refused = pack(&source.request("payload/out.upd"), &mut Unwatched).unwrap_err();
     assert_eq!(refused.code, "output-in-payload");
 }
 

@@ -21,9 +21,9 @@ use tempfile::TempDir;
 
 use super::password::Password;
 use super::*;
-use crate::cli::reply::Screen;
 use crate::failure::Failure;
 use crate::vendor::pack;
+use crate::watch::Unwatched;
 
 /// A folder with an unsigned package `a.upd`.
 struct Bench {
@@ -47,7 +47,7 @@ impl Bench {
             compression: Compression::Zstd,
             created_unix_s: 1_790_000_000,
         };
-        pack::pack(&request, &Screen::new(true)).unwrap();
+        pack::pack(&request, &mut Unwatched).unwrap();
         Self { folder }
     }
 
