@@ -32,6 +32,7 @@ pub(crate) fn run(repo: &Repo) -> Outcome {
     );
     vendor::makes_keys(&machine)?;
     vendor::packs_and_signs(&machine)?;
+    vendor::rehearses(&machine)?;
     vendor::looks_inside(&machine)?;
     let service = operator::installs_by_hand(&machine)?;
     operator::adopts(&machine)?;
@@ -40,9 +41,8 @@ pub(crate) fn run(repo: &Repo) -> Outcome {
     operator::looks_around(&machine)?;
     operator::meets_a_misbehaving_step(&machine)?;
     operator::meets_an_unhealthy_release(&machine)?;
-    vendor::rehearses_the_long_way(&machine)?;
-    operator::applies_the_next(&machine)?;
     operator::rolls_back(&machine)?;
+    operator::takes_the_long_way(&machine)?;
     operator::reads_the_history(&machine)?;
     drop(service);
     say::heading("The end");

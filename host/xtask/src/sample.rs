@@ -64,7 +64,7 @@ pub(crate) fn run(repo: &Repo) -> Outcome {
             .within(&folder)
             .env("CARGO_TARGET_DIR", repo.steps_target())
     };
-    tool().args(["keygen", "vendor", "--no-password"]).run()?;
+    tool().args(["keygen", "acme", "--no-password"]).run()?;
     for (release, source) in RELEASES.iter().zip(laid) {
         let package = release.package();
         tool()
@@ -72,9 +72,7 @@ pub(crate) fn run(repo: &Repo) -> Outcome {
             .arg(source)
             .args(["-o", &package])
             .run()?;
-        tool()
-            .args(["sign", &package, "--key", "vendor.key"])
-            .run()?;
+        tool().args(["sign", &package, "--key", "acme.key"]).run()?;
     }
     say::holds(&format!("packages and key are in {}", folder.display()));
     Ok(())

@@ -12,7 +12,12 @@ pub(crate) struct Expected<'a> {
 }
 
 /// Says what is wrong, judging the last answer of `alive` in `output` and the mark beside the data.
+///
+/// Where no service is declared there is no output and nobody to ask: only the data is judged.
 pub(crate) fn complaint(output: &str, mark: Option<&str>, expected: &Expected) -> Option<String> {
+    if output.trim().is_empty() {
+        return mark.and_then(|mark| wrong_mark(mark, expected));
+    }
     let answer = output
         .lines()
         .rev()
@@ -32,16 +37,15 @@ pub(crate) fn complaint(output: &str, mark: Option<&str>, expected: &Expected) -
         let found = text("version").unwrap_or("no version");
         return Some(format!("{found} answers, expected {}", expected.version));
     }
-    match mark.map(|mark| mark.trim().parse::<u64>()) {
-        Some(Ok(schema)) if schema == expected.schema => None,
-        Some(_) | None => {
-            let found = mark.map_or("nothing", str::trim);
-            Some(format!(
-                "data/schema-version says {found}, expected {}",
-                expected.schema
-            ))
-        }
+    match mark {
+        Some(mark) => wrong_mark(mark, expected),
+        None => Some("the agent runs and has not marked its data".to_owned()),
     }
+}
+
+fn wrong_mark(mark: &str, expected: &Expected) -> Option<String> {
+    let (found, expected) = (mark.trim(), expected.schema.to_string());
+    (found != expected).then(|| format!("data/schema-version says {found}, expected {expected}"))
 }
 
 #[cfg(test)]
@@ -80,16 +84,29 @@ mod tests {
     }
 
     #[test]
-    fn silence_and_a_wrong_mark_are_complaints() {
-        assert_eq!(
-            complaint("", Some("2"), &EXPECTED).unwrap(),
-            "the agent said nothing"
+    fn a_service_that_says_nothing_of_itself_is_not_believed() {
+        let complaint = complaint("started, process 7\n", Some("2"), &EXPECTED).unwrap();
+        assert_eq!(complaint, "the agent said nothing");
+    }
+
+    #[test]
+    fn without_a_service_only_the_data_is_judged() {
+        assert_eq!(complaint("", Some("2"), &EXPECTED), None);
+        assert_eq!(complaint("", None, &EXPECTED), None);
+        assert!(
+            complaint("", Some("1"), &EXPECTED)
+                .unwrap()
+                .contains("says 1, expected 2")
         );
+    }
+
+    #[test]
+    fn data_without_a_mark_is_a_complaint() {
         let output = "{\"status\":\"ok\",\"version\":\"1.1.0\"}";
         assert!(
             complaint(output, None, &EXPECTED)
                 .unwrap()
-                .contains("says nothing")
+                .contains("not marked")
         );
     }
 }

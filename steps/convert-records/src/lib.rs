@@ -31,7 +31,7 @@ fn convert_records(ctx: &Context) -> Result<Verdict> {
     }
     // The mark comes last: until then the old one is true of what was not converted yet.
     if Path::new("/data").is_dir() {
-        replace(Path::new("/data/schema-version"), &format!("{to}\n"))?;
+        fs::write("/data/schema-version", format!("{to}\n")).context("data/schema-version")?;
     }
     info!(
         "{changed} of {} records converted to schema {to}",
@@ -44,7 +44,8 @@ fn records(folder: &Path) -> Result<Vec<PathBuf>> {
     if !folder.is_dir() {
         return Ok(Vec::new());
     }
-    let entries = fs::read_dir(folder)?.collect::<Result<Vec<_>, _>>()?;
+    let entries = fs::read_dir(folder).and_then(Iterator::collect::<Result<Vec<_>, _>>);
+    let entries = entries.context("data/records")?;
     let mut paths: Vec<_> = entries.into_iter().map(|entry| entry.path()).collect();
     paths.retain(|path| {
         path.extension()
@@ -61,19 +62,9 @@ fn convert(path: &Path, to: u64) -> Result<bool> {
         return Ok(false);
     }
     let text = serde_json::to_string_pretty(&found)?;
-    replace(path, &format!("{text}\n"))?;
+    // In place: nobody sees this tree before the whole update is done.
+    fs::write(path, format!("{text}\n"))?;
     Ok(true)
-}
-
-/// Writes beside the file and renames.
-fn replace(path: &Path, text: &str) -> Result<()> {
-    if fs::read_to_string(path).is_ok_and(|found| found == text) {
-        return Ok(());
-    }
-    let beside = path.with_extension("new");
-    fs::write(&beside, text)?;
-    fs::rename(&beside, path)?;
-    Ok(())
 }
 
 #[cfg(test)]

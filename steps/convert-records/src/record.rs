@@ -51,7 +51,8 @@ fn numbers(record: &mut Map<String, Value>) -> Result<(), String> {
     match number.parse::<f64>() {
         Ok(number) if number.is_finite() => {
             record.insert("value".to_owned(), json!(number));
-            record.insert("unit".to_owned(), json!(unit));
+            let after_value = 1 + record.keys().position(|key| key == "value").unwrap_or(0);
+            record.shift_insert(after_value, "unit".to_owned(), json!(unit));
         }
         _ => {
             record.shift_remove("value");

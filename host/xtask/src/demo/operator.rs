@@ -15,7 +15,7 @@ const TOKEN: &str = "s3cr3t-of-this-machine";
 
 /// The program as it was installed before Cofferdam, with the operator's own settings and data.
 pub(super) fn installs_by_hand(machine: &Machine) -> Outcome<Service> {
-    say::heading("4. A machine where acme-agent 1.0.0 has been running for a long time");
+    say::heading("5. A machine where acme-agent 1.0.0 has been running for a long time");
     let install = machine.install();
     tree::copy(&machine.folder.join("vendor/1.0.0/payload"), &install)?;
     let settings = install.join("conf/agent.toml");
@@ -54,8 +54,8 @@ pub(super) fn installs_by_hand(machine: &Machine) -> Outcome<Service> {
 
 /// The directory comes under care.
 pub(super) fn adopts(machine: &Machine) -> Outcome {
-    say::heading("5. The operator puts it under care");
-    let line = format!("adopt {INSTALL} --trust vendor.pub --package acme-agent-1.0.0.upd");
+    say::heading("6. The operator puts it under care");
+    let line = format!("adopt {INSTALL} --trust acme.pub --package acme-agent-1.0.0.upd");
     machine.cofferdam(&line, 0)?;
     say::note(
         "The operator says how the service is stopped and started, and which files only grow.",
@@ -76,7 +76,7 @@ pub(super) fn adopts(machine: &Machine) -> Outcome {
 
 /// What would 1.1.0 do? Returns the digest of the answer.
 pub(super) fn plans(machine: &Machine) -> Outcome<String> {
-    say::heading("6. The operator asks what 1.1.0 would do");
+    say::heading("7. The operator asks what 1.1.0 would do");
     let before = Snapshot::take(machine)?;
     let line = format!("plan {INSTALL} acme-agent-1.1.0.upd");
     machine.cofferdam(&line, 0)?;
@@ -90,7 +90,7 @@ pub(super) fn plans(machine: &Machine) -> Outcome<String> {
 
 /// Exactly that, while clients ask.
 pub(super) fn applies(machine: &Machine, digest: &str) -> Outcome {
-    say::heading("7. The operator applies exactly that, while the agent serves");
+    say::heading("8. The operator applies exactly that, while the agent serves");
     let watch = Watch::begin(machine.port);
     machine.cofferdam(
         &format!("apply {INSTALL} acme-agent-1.1.0.upd --expect {digest}"),
@@ -136,7 +136,7 @@ pub(super) fn applies(machine: &Machine, digest: &str) -> Outcome {
 
 /// Where do we stand?
 pub(super) fn looks_around(machine: &Machine) -> Outcome {
-    say::heading("8. Where do we stand?");
+    say::heading("9. Where do we stand?");
     machine.cofferdam(&format!("status {INSTALL}"), 0)?;
     machine.cofferdam(&format!("verify {INSTALL}"), 0)?;
     machine.shell(&format!("{INSTALL}/bin/acme-agentctl alive"), 0)
@@ -144,7 +144,7 @@ pub(super) fn looks_around(machine: &Machine) -> Outcome {
 
 /// A step reaches for what it was not granted.
 pub(super) fn meets_a_misbehaving_step(machine: &Machine) -> Outcome {
-    say::heading("9. A signed package whose step misbehaves, and one that turns out unhealthy");
+    say::heading("10. A signed package whose step misbehaves");
     let before = Snapshot::take(machine)?;
     machine.cofferdam(&format!("apply {INSTALL} acme-agent-1.1.1.upd"), 5)?;
     before.check("the install is byte for byte as before, data and settings too")?;
@@ -153,20 +153,13 @@ pub(super) fn meets_a_misbehaving_step(machine: &Machine) -> Outcome {
 
 /// A release that starts and cannot work.
 pub(super) fn meets_an_unhealthy_release(machine: &Machine) -> Outcome {
+    say::heading("11. A release that turns out unhealthy rolls back by itself");
     let before = Snapshot::take(machine)?;
     machine.cofferdam(&format!("apply {INSTALL} acme-agent-1.1.2.upd"), 7)?;
     before.check("after the roll back the install is byte for byte as before")?;
     expect_version(machine, "1.1.0")?;
     say::note("The package is condemned on this machine: nobody tries it again by accident.");
     machine.cofferdam(&format!("apply {INSTALL} acme-agent-1.1.2.upd"), 4)
-}
-
-/// The next good release.
-pub(super) fn applies_the_next(machine: &Machine) -> Outcome {
-    say::heading("11. The operator applies 1.2.0");
-    machine.cofferdam(&format!("apply {INSTALL} acme-agent-1.2.0.upd"), 0)?;
-    expect_version(machine, "1.2.0")?;
-    machine.shell(&format!("cat {INSTALL}/data/records/door-17.json"), 0)
 }
 
 /// A person changes their mind.
@@ -176,13 +169,31 @@ pub(super) fn rolls_back(machine: &Machine) -> Outcome {
     say::line(&posted(machine, "door-17", "22.0 C")?);
     machine.cofferdam(&format!("rollback {INSTALL}"), 4)?;
     machine.cofferdam(&format!("rollback {INSTALL} --discard-changes"), 0)?;
-    expect_version(machine, "1.1.0")?;
+    expect_version(machine, "1.0.0")?;
     machine.shell(&format!("cat {INSTALL}/data/records/door-17.json"), 0)
+}
+
+/// Two releases in one go.
+pub(super) fn takes_the_long_way(machine: &Machine) -> Outcome {
+    say::heading("13. 1.2.0 is cumulative: from 1.0.0 in one go");
+    machine.cofferdam(&format!("apply {INSTALL} acme-agent-1.2.0.upd"), 0)?;
+    expect_version(machine, "1.2.0")?;
+    machine.shell(&format!("cat {INSTALL}/data/records/door-17.json"), 0)?;
+    let record = tree::read(&machine.install().join("data/records/door-17.json"))?;
+    promise(
+        record.contains("\"schema\": 3"),
+        "the record is not in schema 3",
+    )?;
+    let settings = tree::read(&machine.install().join("conf/agent.toml"))?;
+    promise(
+        settings.contains("[server]"),
+        "the settings have no [server]",
+    )
 }
 
 /// All of it is on record.
 pub(super) fn reads_the_history(machine: &Machine) -> Outcome {
-    say::heading("13. Everything is on record");
+    say::heading("14. Everything is on record");
     machine.cofferdam(&format!("history {INSTALL} --verify"), 0)?;
     machine.cofferdam(&format!("status {INSTALL}"), 0)
 }
