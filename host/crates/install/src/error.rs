@@ -191,6 +191,9 @@ pub enum InstallError {
         /// Why it did not work.
         source: Box<InstallError>,
     },
+    /// Recovery acts, and the disk stays as it is.
+    #[error("the install does not come to rest: what recovery does has no effect on the disk")]
+    NotAtRest,
     /// `refused.json`.
     #[error("`refused.json` cannot be believed: {reason}")]
     RefusedUnreadable {
@@ -320,7 +323,7 @@ impl InstallError {
             Self::History(error) => error.code(),
             Self::Busy { .. } => "busy",
             Self::NeedsPerson { .. } => "needs-person",
-            Self::Interrupted { .. } => "interrupted",
+            Self::Interrupted { .. } | Self::NotAtRest => "interrupted",
             Self::RefusedUnreadable { .. } => "refused-unreadable",
             Self::GenerationUnreadable { .. } => "generation-unreadable",
             Self::NoGeneration { .. } => "no-generation",

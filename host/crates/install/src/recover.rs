@@ -43,6 +43,10 @@ use crate::ready::Ready;
 use crate::refused;
 use crate::refused::Condemned;
 
+/// The longest way to rest takes three: withdraw, move back, discard. More means that an action has
+/// no effect, and would be taken for ever.
+const MOST_ACTIONS: usize = 8;
+
 /// An install whose lock is held, before anybody looked at where it stands.
 #[must_use = "an install that was locked is to be recovered next"]
 #[derive(Debug)]
@@ -215,7 +219,7 @@ pub(crate) fn settle(
 ) -> Result<RecoveredAction, InstallError> {
     install.journal = crate::open::read_journal(&install.place)?;
     let mut taken = RecoveredAction::Nothing;
-    loop {
+    for _ in 0..MOST_ACTIONS {
         let observed = observe(&install.place, &install.journal)?;
         let recovery = decide(&install.journal, &observed);
         if let Some(action) = RecoveredAction::of(&recovery)
@@ -232,6 +236,7 @@ pub(crate) fn settle(
             Recovery::NeedsPerson(found) => return Err(InstallError::NeedsPerson { found }),
         }
     }
+    Err(InstallError::NotAtRest)
 }
 
 /// Nothing live was touched: what was built goes, then the journal says so.
