@@ -12,7 +12,6 @@ use cofferdam_install::RecordKind;
 use cofferdam_install::Rollback;
 use cofferdam_install::TxKind;
 use cofferdam_package::manifest::Phase;
-use cofferdam_package::verify::VerifiedPackage;
 use serde_json::json;
 
 use crate::failure::Exit;
@@ -86,11 +85,9 @@ pub(super) fn stopped(
 }
 
 /// A generation that was committed and never proved healthy, because of a crash, is judged before
-/// anything is built on it: the service must be alive, and when it is the package at hand that is live,
-/// its health steps must agree.
+/// anything is built on it: the service must be alive, and the health steps that it kept must agree.
 pub(super) fn judge_unconfirmed(
     ready: &mut Ready,
-    package: &VerifiedPackage,
     downtime: &mut Downtime<'_>,
     request: &Request,
     watch: &mut dyn Watch,
@@ -106,7 +103,7 @@ pub(super) fn judge_unconfirmed(
         Some(service) => service.settle(),
         None => Ok(()),
     };
-    let healthy = healthy.and_then(|()| super::health_of_live(ready, package, request, watch));
+    let healthy = healthy.and_then(|()| super::health_of_live(ready, watch));
     healthy.map_err(|failure| {
         Failure::new(
             Exit::Refused,

@@ -36,6 +36,7 @@ use cofferdam_package::archive::PackageFile;
 use cofferdam_package::digest::Digest;
 use cofferdam_package::limits::Limits;
 use cofferdam_package::manifest::Phase;
+use cofferdam_package::manifest::Step;
 use cofferdam_package::verify::VerifiedPackage;
 
 use crate::care;
@@ -44,6 +45,7 @@ use crate::watch::Watch;
 use build::Facts;
 use build::Update;
 use downtime::Downtime;
+use grants::TreeRules;
 use preflight::Preflight;
 use report::Applied;
 use report::ApplyResult;
@@ -123,7 +125,7 @@ pub fn apply(
         Ok(package) => package,
         Err(failure) => return Err(record::refused(&mut ready, request, None, failure)),
     };
-    finish::judge_unconfirmed(&mut ready, &package, &mut downtime, request, watch)?;
+    finish::judge_unconfirmed(&mut ready, &mut downtime, request, watch)?;
     let mut update = match begin(&ready, &package, request, stopwatch, watch) {
         Ok(update) => update,
         Err(failure) => {
@@ -180,7 +182,8 @@ fn begin<'a>(
     };
     stopwatch.begin("compile");
     watch.stage("compile");
-    let steps = Steps::compile(package, setting, preflight.chosen.clone())?;
+    let read = |step: &Step| Ok(package.read_blob(&step.component, step.bytes)?);
+    let steps = Steps::compile(package.manifest(), setting, preflight.chosen.clone(), &read)?;
     Ok(Update {
         request,
         package,
@@ -213,30 +216,27 @@ fn run_checks(update: &mut Update<'_>, install: &Install) -> Result<(), Failure>
     )
 }
 
-/// Asks the health steps of the live package, when it is the one at hand, about the live tree.
-fn health_of_live(
-    ready: &Ready,
-    package: &VerifiedPackage,
-    request: &Request,
-    watch: &mut dyn Watch,
-) -> Result<(), Failure> {
-    let live = ready.journal().live_generation();
-    if live.and_then(|live| live.package) != Some(package.digest()) {
-        return Ok(());
-    }
+/// Asks the health steps of the live generation, as it kept them, about the live tree.
+fn health_of_live(ready: &Ready, watch: &mut dyn Watch) -> Result<(), Failure> {
     let install = ready.install();
-    let mut preflight = Preflight::decide(install, package, request)?;
-    preflight.chosen = preflight::health_steps(install, package.manifest())?;
-    let setting = Setting {
-        package: package.digest(),
-        from_version: preflight.from_version.clone(),
-        from_data_format: preflight.from_data_format,
-        roles: preflight.roles.clone(),
+    let Some(verified) = install.verify_manifest(install.journal().live)? else {
+        return Ok(());
     };
-    let mut steps = Steps::compile(package, setting, preflight.chosen.clone())?;
+    let manifest = verified.manifest();
+    let settings = install.settings()?;
+    let chosen = preflight::health_steps(install, manifest)?;
+    let setting = Setting {
+        package: verified.digest(),
+        from_version: None,
+        from_data_format: None,
+        roles: settings.roles.clone(),
+    };
+    let read = |step: &Step| Ok(install.health_component(&step.component, step.bytes)?);
+    let mut steps = Steps::compile(manifest, setting, chosen, &read)?;
+    let (config_files, hidden) = preflight::config_files(manifest, settings)?;
     let tree = install.live_tree()?;
-    let rules = preflight.live_rules(Some(package.manifest()));
-    let mut session = preflight.config_files.open(&tree)?;
+    let rules = TreeRules::new(manifest, &settings.roles, hidden);
+    let mut session = config_files.open(&tree)?;
     steps.run(Phase::Health, &tree, &rules, &mut session.keys, "", watch)
 }
 

@@ -5,6 +5,7 @@
 //! is decided next, in [`super::build`], before the first byte is written.
 
 use cofferdam_install::Install;
+use cofferdam_install::Settings;
 use cofferdam_install::TxKind;
 use cofferdam_package::glob::GlobSet;
 use cofferdam_package::manifest::Manifest;
@@ -76,16 +77,7 @@ impl<'a> Preflight<'a> {
                 (TxKind::Repair, unchanged, Vec::new())
             }
         };
-        let config_files = ConfigFiles::locate(manifest, settings).map_err(|error| {
-            Failure::new(
-                Exit::Internal,
-                "bug",
-                error.to_string(),
-                "report this as a bug",
-            )
-        })?;
-        let mut hidden = exactly(config_files.inside());
-        hidden = GlobSet::new(hidden.iter().chain(settings.live.iter()).cloned().collect());
+        let (config_files, hidden) = config_files(manifest, settings)?;
         Ok(Self {
             kind,
             unchanged,
@@ -129,6 +121,22 @@ fn choose<'a>(
         }
     }
     Ok(chosen)
+}
+
+/// Where a package's configuration files are on this install, and the paths that no file grant opens:
+/// config files and live files.
+///
+/// # Errors
+/// Never for patterns of a verified manifest and of settings that were read.
+pub fn config_files(
+    manifest: &Manifest,
+    settings: &Settings,
+) -> Result<(ConfigFiles, GlobSet), Failure> {
+    let files = ConfigFiles::locate(manifest, settings)
+        .map_err(super::steps::patterns_of_a_verified_manifest)?;
+    let hidden = exactly(files.inside());
+    let hidden = hidden.iter().chain(settings.live.iter()).cloned().collect();
+    Ok((files, GlobSet::new(hidden)))
 }
 
 /// The steps of phase `health`, whatever version was left, with their effective grants.

@@ -14,7 +14,6 @@ use cofferdam_package::digest::Digest;
 use cofferdam_package::manifest::Manifest;
 use cofferdam_package::manifest::Phase;
 use cofferdam_package::manifest::Step;
-use cofferdam_package::verify::VerifiedPackage;
 use cofferdam_sandbox::Component;
 use cofferdam_sandbox::Context;
 use cofferdam_sandbox::Engine;
@@ -60,21 +59,21 @@ pub struct Steps<'a> {
 }
 
 impl<'a> Steps<'a> {
-    /// Compiles the steps that apply to the version being left, with their effective grants.
+    /// Compiles these steps, with their effective grants; `read` gives the bytes of a step's component.
     ///
     /// # Errors
     /// A component imports what is not on offer, or is none; the sandbox cannot start.
     pub fn compile(
-        package: &'a VerifiedPackage,
+        manifest: &'a Manifest,
         setting: Setting,
         chosen: Vec<(&'a Step, EffectiveGrants)>,
+        read: &dyn Fn(&Step) -> Result<Vec<u8>, Failure>,
     ) -> Result<Self, Failure> {
         let engine = Engine::new()?;
         let mut components = BTreeMap::new();
         for (step, _) in &chosen {
             if let Entry::Vacant(vacant) = components.entry(step.component) {
-                let cap = cofferdam_sandbox::COMPONENT_BYTES as u64;
-                let bytes = package.read_blob(&step.component, cap)?;
+                let bytes = read(step)?;
                 let component = engine.compile(&bytes).map_err(|error| {
                     Failure::from(error).with_details(json!({ "step": step.name.as_str() }))
                 })?;
@@ -83,7 +82,7 @@ impl<'a> Steps<'a> {
         }
         Ok(Self {
             engine,
-            manifest: package.manifest(),
+            manifest,
             setting,
             chosen,
             components,

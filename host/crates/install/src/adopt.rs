@@ -117,7 +117,8 @@ pub enum AdoptError {
     },
     /// Its parent is on another file system, or it is a subvolume of its own.
     #[error(
-        "`{path}` is on another file system, or in another subvolume, than the directory beside which it stands"
+        "`{path}` is on another file system, or in another subvolume, than the directory that \
+         holds it"
     )]
     DifferentFileSystem {
         /// The directory.

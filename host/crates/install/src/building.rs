@@ -199,6 +199,7 @@ fn prepare(
                 package.manifest_bytes(),
                 &package.signature_files(),
             )?;
+            generation::write_components(&folder, package)?;
             None
         }
         Program::Generation(older) => {

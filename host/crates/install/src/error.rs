@@ -50,7 +50,7 @@ pub const CODES: &[(&str, &str)] = &[
     ),
     (
         "generation-damaged",
-        "the kept tree is not what was sealed: choose another generation, or apply the package again",
+        "the kept tree is not what was sealed: choose another generation, or apply it again",
     ),
     (
         "generation-unreadable",
@@ -83,7 +83,7 @@ pub const CODES: &[(&str, &str)] = &[
     ),
     (
         "needs-person",
-        "nothing was touched: compare what was found with what is said here, and put the trees in place",
+        "nothing was touched: compare what was found with this message, and put the trees in place",
     ),
     (
         "no-generation",

@@ -59,7 +59,7 @@ pub(crate) fn undo(
             error,
         },
         Err(source) => {
-            tracing::error!(%error, code = error.code(), "the transaction failed, and could not be undone");
+            tracing::error!(%error, code = error.code(), "a transaction could not be undone");
             Failure::Interrupted {
                 error: InstallError::Interrupted {
                     doing: "undoing a failed transaction",

@@ -16,8 +16,11 @@ use cofferdam_package::keyring::KeyId;
 use cofferdam_package::keyring::KeyRing;
 use cofferdam_package::limits::Limits;
 use cofferdam_package::manifest::Manifest;
+use cofferdam_package::manifest::Phase;
+use cofferdam_package::manifest::Step;
 use cofferdam_package::signature::SignatureRule;
 use cofferdam_package::verify::VerifiedManifest;
+use cofferdam_package::verify::VerifiedPackage;
 use cofferdam_tree::inventory::Inventory;
 use cofferdam_tree::verify::Drift;
 use serde::Deserialize;
@@ -278,7 +281,77 @@ pub(crate) fn copy_manifest(
     };
     let signatures = read_signatures(place, from)
         .map_err(|error| unreadable(from, layout::SIGNATURES, &error))?;
-    write_manifest(folder, &bytes, &signatures)
+    write_manifest(folder, &bytes, &signatures)?;
+    let manifest = read_manifest(place, journal, from)?;
+    let health = manifest
+        .iter()
+        .flat_map(|manifest| manifest.steps_in(Phase::Health));
+    write_kept(
+        folder,
+        health.map(|step| {
+            (
+                step,
+                read_component(place, from, &step.component, step.bytes),
+            )
+        }),
+    )
+}
+
+/// Keeps the components of a package's health steps, unsynced: a generation that a crash left unconfirmed is judged
+/// by them later, when the package file may be gone.
+pub(crate) fn write_components(
+    folder: &Dir,
+    package: &VerifiedPackage,
+) -> Result<(), InstallError> {
+    let health = package.manifest().steps_in(Phase::Health);
+    write_kept(
+        folder,
+        health.map(|step| {
+            let bytes = package.read_blob(&step.component, step.bytes);
+            (step, bytes.map_err(InstallError::from))
+        }),
+    )
+}
+
+fn write_kept<'a>(
+    folder: &Dir,
+    components: impl Iterator<Item = (&'a Step, Result<Vec<u8>, InstallError>)>,
+) -> Result<(), InstallError> {
+    let doing = || format!("write `{}`", layout::COMPONENTS);
+    for (step, bytes) in components {
+        let kept = durable::ensure_directory(folder, layout::COMPONENTS).doing(doing)?;
+        durable::write_unsynced(&kept, &component_name(&step.component), &bytes?).doing(doing)?;
+    }
+    Ok(())
+}
+
+/// The component of a health step, as the generation keeps it; its digest is checked.
+pub(crate) fn read_component(
+    place: &Place,
+    generation: u64,
+    component: &Digest,
+    cap_bytes: u64,
+) -> Result<Vec<u8>, InstallError> {
+    let name = component_name(component);
+    let read = || -> std::io::Result<Option<Vec<u8>>> {
+        let folder = place
+            .open_generation(generation)?
+            .open_dir(layout::COMPONENTS)?;
+        layout::read_file(&folder, &name, cap_bytes)
+    };
+    let bytes = read()
+        .and_then(|found| found.ok_or_else(|| std::io::Error::from(std::io::ErrorKind::NotFound)))
+        .map_err(|error| unreadable(generation, layout::COMPONENTS, &error))?;
+    let found = Digest::of(&bytes);
+    if found != *component {
+        let reason = format!("`{name}` has digest {found}");
+        return Err(unreadable(generation, layout::COMPONENTS, &reason));
+    }
+    Ok(bytes)
+}
+
+fn component_name(component: &Digest) -> String {
+    format!("{component}.wasm")
 }
 
 /// Writes an inventory into a generation's folder, unsynced.

@@ -55,6 +55,8 @@ pub const TREE: &str = "tree";
 pub const MANIFEST: &str = "manifest.json";
 /// In a generation's folder: the package's signatures.
 pub const SIGNATURES: &str = "signatures";
+/// In a generation's folder: the components of its health steps, each named by its digest.
+pub const COMPONENTS: &str = "components";
 /// In a generation's folder: every file of the tree when it was sealed.
 pub const INVENTORY: &str = "inventory.json";
 /// In a generation's folder: config files outside the install, as its commit put them.

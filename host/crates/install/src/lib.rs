@@ -2,8 +2,10 @@
 //! The durable state of an install: its journal, its generations, its commit, and its recovery.
 //!
 //! ```text
-//! Install ─ lock ─▶ Locked ─ recover ─▶ Ready ─┬─ begin ─▶ Building ──┬─ seal ─▶ Sealed ─ commit ─▶ Ready
-//!  (reads)                                     └─ begin_rollback ─▶ Returning ─┘
+//! Install ─ lock ─▶ Locked ─ recover ─▶ Ready
+//!
+//! Ready ─┬─ begin ──────────▶ Building ──┬─ seal ─▶ Sealed ─ commit ─▶ Ready
+//!        └─ begin_rollback ─▶ Returning ─┘
 //! ```
 //!
 //! Every arrow consumes its left side, and every failure leads back to [`Ready`] or, through the

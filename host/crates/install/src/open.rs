@@ -203,6 +203,18 @@ impl Install {
         )
     }
 
+    /// The component of a health step of the live generation, as it was kept; its digest is checked.
+    ///
+    /// # Errors
+    /// It is missing, longer than `cap_bytes`, or not what its name says.
+    pub fn health_component(
+        &self,
+        component: &Digest,
+        cap_bytes: u64,
+    ) -> Result<Vec<u8>, InstallError> {
+        generation::read_component(&self.place, self.journal.live, component, cap_bytes)
+    }
+
     /// What in the live tree differs from its inventory.
     ///
     /// # Errors

@@ -142,7 +142,7 @@ impl Ready {
             .doing(|| "open the generations".to_owned())?;
         for number in &pruned {
             if let Err(error) = durable::remove_tree(&folder, &number.to_string()) {
-                tracing::warn!(generation = number, %error, "an old generation is left for the next command");
+                tracing::warn!(generation = number, %error, "an old generation is left over");
             }
         }
         Ok(pruned)

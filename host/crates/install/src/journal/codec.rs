@@ -4,9 +4,9 @@
 //!
 //! | found | answer |
 //! |---|---|
-//! | missing, empty, cut short, a bit flipped, edited by hand | `journal-unreadable`: a person decides, never "nothing happened" |
-//! | written by a newer host | `journal-unreadable`, naming the format found and the one expected |
-//! | readable, but saying what cannot be (the live generation unknown, a moved tree in a build) | `journal-unreadable` |
+//! | missing, empty, cut short, a bit flipped, edited | `journal-unreadable`: a person decides |
+//! | written by a newer host | `journal-unreadable`, with the format found and expected |
+//! | readable, but saying what cannot be (live generation unknown) | `journal-unreadable` |
 //!
 //! A document is accepted only when writing it again gives the same bytes: this covers duplicate
 //! and unknown members, odd spellings of numbers and trailing bytes at one stroke.

@@ -5,7 +5,7 @@
 //! ```text
 //!                    ┌──────────────── discard, or recovery ─────────────────┐
 //!  idle ─▶ building ─▶ stopped ─┬──────────────▶ committing ─▶ idle (live = to, unconfirmed)
-//!                               └─▶ moving ────────────┘        (moving: the tree of an older generation)
+//!                               └─▶ moving ────────────┘        (an older generation's tree)
 //! ```
 //!
 //! There is no state `committed`: a commit is done when the document has no transaction and names

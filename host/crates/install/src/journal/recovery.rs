@@ -144,7 +144,8 @@ impl fmt::Display for Contradiction {
             }
             Self::Move { tree, slot, target } => write!(
                 f,
-                "the tree to be moved was {tree}, but the live generation's slot holds {} and its own folder {}",
+                "the tree to be moved was {tree}, but the live generation's slot holds {} and its \
+                 own folder {}",
                 place(slot),
                 place(target)
             ),
@@ -155,24 +156,28 @@ impl fmt::Display for Contradiction {
                 slot,
             } => write!(
                 f,
-                "{old} was to be exchanged with {new}, but the install is {} and the live generation's slot holds {}",
+                "{old} was to be exchanged with {new}, but the install is {} and the live \
+                 generation's slot holds {}",
                 place(live),
                 place(slot)
             ),
             Self::ConfigChanged { name } => write!(
                 f,
-                "config file `{name}` holds neither what it held before the commit nor what the commit puts there"
+                "config file `{name}` holds neither what it held before the commit nor what the \
+                 commit puts there"
             ),
             Self::ConfigAhead { name } => {
                 write!(
                     f,
-                    "config file `{name}` is the new one, but the tree at the install is the old one"
+                    "config file `{name}` is the new one, but the tree at the install is the old \
+                     one"
                 )
             }
             Self::ConfigLost { name } => {
                 write!(
                     f,
-                    "config file `{name}` is still the old one, but the new one that waited beside it is gone"
+                    "config file `{name}` is still the old one, but the new one that waited \
+                     beside it is gone"
                 )
             }
         }
