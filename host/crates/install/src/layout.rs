@@ -67,7 +67,7 @@ pub const LEFT: &str = "left.json";
 /// In a generation's folder: config files outside the install, as they were when it was left.
 pub const CONFIG: &str = "config";
 
-/// The temporary name under which [`crate::durable::replace_file`] writes `name`.
+/// The temporary name under which `name` is written before it is replaced.
 pub fn temporary_of(name: &str) -> String {
     format!(".{name}.new")
 }

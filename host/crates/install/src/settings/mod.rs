@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The operator's file: `install.toml`, strict, with the line and column of every mistake.
 //!
-//! The file as written is private to [`raw`]; only [`Settings`], in which every value has been
+//! The file as written is private to `raw.rs`; only [`Settings`], in which every value has been
 //! judged, leaves this module. Unknown keys are mistakes: a misspelt `trsut` must not silently mean
 //! "nothing". Nothing here is read from anywhere else, and nothing here weakens a signature rule
 //! below one vendor's signature.
