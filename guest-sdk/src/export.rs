@@ -83,7 +83,11 @@ macro_rules! export {
                 }
             }
 
-            // In an ordinary unit test there is nobody to export to.
+            // In an ordinary unit test there is nobody to export to; the step counts as used all the same.
+            #[cfg(not(target_family = "wasm"))]
+            const _: fn(&$crate::Context) -> $crate::Result<$crate::Verdict> =
+                <$step as $crate::Step>::run;
+
             #[cfg(target_family = "wasm")]
             $crate::bindings::export_world!(
                 Exported with_types_in $crate::bindings

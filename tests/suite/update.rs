@@ -314,6 +314,34 @@ fn a_rollback_that_would_lose_state_is_refused_until_the_operator_decides() {
 }
 
 #[test]
+fn a_rollback_and_the_pruning_pass_over_what_did_not_prove_itself() {
+    let machine = Machine::new();
+    let old = machine.source("1.0.0").file("agent", "one").pack();
+    let bad = machine.source("1.1.0").file("agent", "bad").pack();
+    let good = machine.source("1.2.0").file("agent", "good").pack();
+    let next = machine.source("1.3.0").file("agent", "next").pack();
+    let install = machine.adopted(&old);
+    machine.apply(install, &bad).expect(0);
+    machine.run(["rollback", install]).expect(0);
+    machine.apply(install, &good).expect(0);
+    let numbers = || -> Vec<u64> {
+        let status = machine.status(install);
+        let generations = status["generations"].as_array().unwrap();
+        generations
+            .iter()
+            .map(|generation| generation["number"].as_u64().unwrap())
+            .collect()
+    };
+    assert_eq!(numbers(), [1, 2, 3]);
+    machine.apply(install, &next).expect(0);
+    assert_eq!(numbers(), [1, 3, 4], "the condemned one goes first");
+    machine.run(["rollback", install]).expect(0);
+    assert_eq!(machine.status(install)["version"], "1.2.0");
+    machine.run(["rollback", install]).expect(0);
+    assert_eq!(machine.status(install)["version"], "1.0.0");
+}
+
+#[test]
 fn release_leaves_the_install_and_takes_the_state_directory_away() {
     let machine = Machine::new();
     let package = machine.source("1.0.0").file("agent", "one").pack();

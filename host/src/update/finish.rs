@@ -7,6 +7,7 @@
 //! after the commit is a warning.
 
 use cofferdam_install::ChangedState;
+use cofferdam_install::Entry;
 use cofferdam_install::Ready;
 use cofferdam_install::RecordKind;
 use cofferdam_install::Rollback;
@@ -200,7 +201,7 @@ fn roll_back(
     let unhealthy = ready.journal().live;
     let why = format!("unhealthy after its commit: {}", failure.message);
     let rollback = Rollback {
-        txid: format!("{}-back", request.txid),
+        txid: back_txid(request),
         to: from,
         changed_state: ChangedState::LeaveBehind,
         condemn: Some(why),
@@ -228,7 +229,23 @@ fn roll_back(
         warnings.push(format!("history: {unrecorded}"));
     }
     let body = body(&update, &ready, facts, "rolled-back", Some(&failure));
-    if let Err(unrecorded) = record::append(&mut ready, request, RecordKind::Transaction, body) {
+    let back = Entry {
+        at_unix_s: request.now,
+        txid: Some(back_txid(request)),
+        kind: RecordKind::Transaction,
+        body: json!({
+            "kind": "rollback",
+            "result": "committed",
+            "from": unhealthy,
+            "generation": ready.journal().live,
+            "by": "health",
+        }),
+    };
+    let recorded = ready
+        .append_history(back)
+        .map_err(Failure::from)
+        .and_then(|_| record::append(&mut ready, request, RecordKind::Transaction, body));
+    if let Err(unrecorded) = recorded {
         warnings.push(format!("history: {unrecorded}"));
     }
     let from_view = super::left(&update, ready.journal().live);
@@ -246,6 +263,11 @@ fn roll_back(
     applied.from = from_view;
     applied.warnings = warnings;
     Ok((applied, Some(failure)))
+}
+
+/// The name of the transaction that takes an update back.
+fn back_txid(request: &Request) -> String {
+    format!("{}-back", request.txid)
 }
 
 /// Goes back to a kept generation, the service stopped meanwhile.

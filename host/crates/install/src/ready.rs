@@ -109,8 +109,9 @@ impl Ready {
         Ok(lifted)
     }
 
-    /// Removes old generations past the operator's number, oldest first; never the live one. Does
-    /// nothing while the live generation is unconfirmed. Answers with what was removed.
+    /// Removes old generations past the operator's number: those that did not prove healthy or were condemned first,
+    /// then the oldest; never the live one, and never the one that was just left, unless only the live one is kept.
+    /// Does nothing while the live generation is unconfirmed. Answers with what was removed.
     ///
     /// # Errors
     /// A mistake in `install.toml`, or the journal cannot be written. A folder that cannot be
@@ -123,13 +124,12 @@ impl Ready {
             return Ok(Vec::new());
         }
         let live = journal.live;
-        let pruned: Vec<u64> = journal
-            .generations
-            .keys()
-            .copied()
-            .filter(|number| *number != live)
-            .take(excess)
-            .collect();
+        let left = journal.last.as_ref().map(|last| last.from);
+        let proved = self.install.proved_generations()?;
+        let mut spare: Vec<u64> = journal.generations.keys().copied().collect();
+        spare.retain(|number| *number != live && (keep < 2 || Some(*number) != left));
+        spare.sort_by_key(|number| (proved.contains(number), *number));
+        let pruned: Vec<u64> = spare.into_iter().take(excess).collect();
         let mut next = journal.clone();
         next.generations
             .retain(|number, _| !pruned.contains(number));

@@ -11,6 +11,7 @@
 use std::collections::BTreeSet;
 
 use cap_std::fs::Dir;
+use cofferdam_package::digest::Digest;
 use cofferdam_package::glob::GlobSet;
 use cofferdam_tree::verify::Drift;
 use cofferdam_tree::verify::DriftKind;
@@ -49,7 +50,7 @@ use crate::recover::write_journal;
 pub struct Rollback {
     /// A name unique in this install, of letters, digits and `-`.
     pub txid: String,
-    /// The generation; none for the newest older one that has a tree.
+    /// The generation; none for the newest older one that proved healthy and was not condemned since.
     pub to: Option<u64>,
     /// What becomes of state that changed since the live generation was made.
     pub changed_state: ChangedState,
@@ -79,7 +80,8 @@ pub struct Returning {
 }
 
 impl Install {
-    /// The generation that a rollback would lead to, if it may be named or found.
+    /// The generation that a rollback would lead to: the one that is named, or the newest older one that proved healthy
+    /// and whose package was not condemned since.
     ///
     /// # Errors
     /// `no-generation`, with those that are there.
@@ -90,18 +92,32 @@ impl Install {
         let found = match to {
             Some(number) => Some(number)
                 .filter(|number| journal.generations.contains_key(number) && kept(*number)),
-            None => journal
-                .generations
-                .range(..journal.live)
-                .rev()
-                .map(|(n, _)| *n)
-                .find(|n| kept(*n)),
+            None => {
+                let proved = self.proved_generations()?;
+                let older = journal.generations.range(..journal.live).rev();
+                older
+                    .map(|(number, _)| *number)
+                    .find(|number| kept(*number) && proved.contains(number))
+            }
         };
         found.ok_or_else(|| {
-            self.no_generation(
-                to.map_or_else(|| "older than the live one".to_owned(), |n| n.to_string()),
-            )
+            self.no_generation(to.map_or_else(
+                || "that is older than the live one, confirmed and not condemned".to_owned(),
+                |number| number.to_string(),
+            ))
         })
+    }
+
+    /// Generations that once proved healthy, and whose package was not condemned since.
+    pub(crate) fn proved_generations(&self) -> Result<BTreeSet<u64>, InstallError> {
+        let condemned = self.condemned()?;
+        let is_condemned =
+            |package: &Digest| condemned.iter().any(|entry| entry.package == *package);
+        let generations = self.journal.generations.iter();
+        let proved = generations.filter(|(_, record)| {
+            record.confirmed && !record.package.as_ref().is_some_and(is_condemned)
+        });
+        Ok(proved.map(|(number, _)| *number).collect())
     }
 
     pub(crate) fn no_generation(&self, wanted: String) -> InstallError {
