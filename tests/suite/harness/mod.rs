@@ -4,7 +4,9 @@
 //! Nothing of the machine that runs the tests goes in: the environment is cleared, time is given, and
 //! each machine has a registry of its own.
 
+mod at_rest;
 mod guests;
+mod service;
 mod snapshot;
 mod source;
 
@@ -17,7 +19,9 @@ use std::process::Stdio;
 use serde_json::Value;
 use tempfile::TempDir;
 
+pub(crate) use at_rest::AtRest;
 pub(crate) use guests::guest;
+pub(crate) use service::Service;
 pub(crate) use snapshot::Snapshot;
 pub(crate) use source::Source;
 
@@ -148,6 +152,33 @@ impl Machine {
         self.run(["apply", install, package.to_str().unwrap(), "--json"])
     }
 
+    /// Applies a package that must be refused with this exit and code, and must leave everything as it
+    /// was; answers with the `error` object.
+    #[track_caller]
+    pub(crate) fn refused(&self, install: &str, package: &Path, exit: i32, code: &str) -> Value {
+        let before = AtRest::of(self, install);
+        let ran = self.apply(install, package).expect(exit);
+        assert_eq!(ran.code(), code, "{}", ran.stdout);
+        before.assert_still(self, install);
+        ran.json()["error"].clone()
+    }
+
+    /// The records of the history, whose chain must be whole.
+    #[track_caller]
+    pub(crate) fn history(&self, install: &str) -> Vec<Value> {
+        let history = self.run(["history", install, "--verify", "--json"]);
+        let history = history.expect(0).json();
+        assert_eq!(history["verified"], true);
+        history["records"].as_array().unwrap().clone()
+    }
+
+    /// Adds to the operator's file of an install.
+    pub(crate) fn settings(&self, install: &str, text: &str) {
+        let path = format!("{install}.cofferdam/install.toml");
+        let old = std::fs::read_to_string(&path).unwrap();
+        std::fs::write(&path, format!("{old}\n{text}\n")).unwrap();
+    }
+
     /// `status` as JSON, which must succeed.
     pub(crate) fn status(&self, install: &str) -> Value {
         self.run(["status", install, "--json"]).expect(0).json()
@@ -165,6 +196,14 @@ impl Ran {
             self.stdout,
             self.stderr
         );
+        self
+    }
+
+    /// It ended by itself, with an answer: not by a signal, and not by a panic.
+    #[track_caller]
+    pub(crate) fn expect_answer(self) -> Self {
+        let answered = matches!(self.exit, Some(0..=10)) && !self.stderr.contains("panicked at");
+        assert!(answered, "{self:#?}");
         self
     }
 
