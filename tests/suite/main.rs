@@ -7,5 +7,10 @@
     reason = "a test that cannot go on has failed"
 )]
 
+mod crash;
 mod harness;
+mod health;
+mod keys;
+mod service;
+mod steps;
 mod update;
