@@ -11,6 +11,8 @@ pub mod care;
 pub mod cli;
 pub mod config_session;
 pub mod failure;
+pub mod package_file;
+pub mod time;
 pub mod update;
 pub mod vendor;
 pub mod watch;

@@ -2,19 +2,16 @@
 //! Puts a directory under care.
 
 use std::fs;
-use std::fs::File;
 use std::path::Path;
 use std::path::PathBuf;
 
 use cofferdam_install::Adopt;
 use cofferdam_install::AdoptSource;
 use cofferdam_install::Registry;
-use cofferdam_package::archive::PackageFile;
 use cofferdam_package::keyring::KeyRing;
 use cofferdam_package::keyring::PublicKey;
 use cofferdam_package::keyring::Role;
 use cofferdam_package::keyring::TrustedKey;
-use cofferdam_package::limits::Limits;
 use cofferdam_package::manifest::PackageId;
 use cofferdam_package::signature::SignatureRule;
 use serde::Serialize;
@@ -22,6 +19,7 @@ use serde::Serialize;
 use crate::failure::Exit;
 use crate::failure::Failure;
 use crate::failure::chain;
+use crate::package_file;
 
 /// What is to be put under care.
 #[derive(Debug)]
@@ -71,19 +69,14 @@ pub struct Adopted {
 /// A key or the package is refused; the directory cannot be taken into care. Nothing changed then.
 pub fn adopt(request: &Request) -> Result<Adopted, Failure> {
     let trust = trusted(request)?;
+    let mut ring = KeyRing::new();
+    for key in &trust {
+        ring.add(key.clone())
+            .map_err(|error| key_refused(&key.name, &error))?;
+    }
     let package = match &request.package {
         None => None,
-        Some(path) => {
-            let mut ring = KeyRing::new();
-            for key in &trust {
-                ring.add(key.clone())
-                    .map_err(|error| key_refused(&key.name, &error))?;
-            }
-            let file = File::open(path)
-                .map_err(|error| Failure::io(format!("package `{}`", path.display()), &error))?;
-            let opened = PackageFile::open(file, Limits::default())?;
-            Some(opened.verify(&ring, &SignatureRule::default())?)
-        }
+        Some(path) => Some(package_file::open(path)?.verify(&ring, &SignatureRule::default())?),
     };
     let source = match (&package, &request.id) {
         (Some(package), _) => AdoptSource::Package(package),
@@ -104,6 +97,9 @@ pub fn adopt(request: &Request) -> Result<Adopted, Failure> {
             ));
         }
     };
+    // Listed first: a crash in between leaves an entry that recovery passes over, never a forgotten install.
+    let registry = Registry::new(&request.registry);
+    let listed = registry.add(&request.dir);
     let adopted = cofferdam_install::adopt(&Adopt {
         dir: &request.dir,
         source,
@@ -112,10 +108,22 @@ pub fn adopt(request: &Request) -> Result<Adopted, Failure> {
         live: Vec::new(),
         txid: request.txid.clone(),
         now_unix_s: request.now,
-    })?;
+    });
+    let adopted = match adopted {
+        Ok(adopted) => adopted,
+        Err(error) => {
+            let failure = Failure::from(error);
+            if failure.code != "already-adopted"
+                && let Err(error) = registry.remove(&request.dir)
+            {
+                tracing::debug!(%error, "the list of installs keeps an entry that leads nowhere");
+            }
+            return Err(failure);
+        }
+    };
     let place = adopted.install.place();
     let mut warnings = Vec::new();
-    if let Err(error) = Registry::new(&request.registry).add(place.path()) {
+    if let Err(error) = listed {
         warnings.push(format!(
             "this machine's list of installs does not name it, so `recover --all` passes it over: {}",
             chain(&error),

@@ -86,6 +86,9 @@ pub fn recover(dir: &Path, owed: OwedService, now: u64) -> Result<Report, Failur
     })
 }
 
+/// Codes that say that an entry of the machine's list leads to nothing under care.
+const PASSED_OVER: &[&str] = &["not-adopted", "not-a-directory"];
+
 /// One install of the machine, and how its recovery ended.
 pub type Outcome = (PathBuf, Result<Report, Failure>);
 
@@ -97,10 +100,13 @@ pub fn all(registry: &Path, owed: OwedService, now: u64) -> Result<Vec<Outcome>,
     let mut results = Vec::new();
     for entry in Registry::new(registry).list()? {
         match entry {
-            Ok(dir) => {
-                let result = recover(&dir, owed, now);
-                results.push((dir, result));
-            }
+            Ok(dir) => match recover(&dir, owed, now) {
+                // Released, moved away, or a crash while it was adopted: there is nothing to care for.
+                Err(failure) if PASSED_OVER.contains(&failure.code) => {
+                    tracing::debug!(dir = %dir.display(), code = failure.code, "passed over");
+                }
+                result => results.push((dir, result)),
+            },
             Err(error) => results.push((registry.to_owned(), Err(error.into()))),
         }
     }

@@ -2,17 +2,14 @@
 //! `cofferdam inspect`: what a package says, asks for and brings.
 
 use std::fmt::Write as _;
-use std::fs::File;
 use std::path::Path;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use bytesize::ByteSize;
-use cofferdam_package::archive::PackageFile;
 use cofferdam_package::keyring::KeyRing;
 use cofferdam_package::keyring::Role;
 use cofferdam_package::keyring::TrustedKey;
-use cofferdam_package::limits::Limits;
 use serde_json::json;
 
 use super::attach::read_public_key;
@@ -21,6 +18,7 @@ use super::reply::Screen;
 use super::reply::shown_line;
 use crate::cli::watching::OnScreen;
 use crate::failure::Failure;
+use crate::package_file;
 use crate::vendor;
 use crate::vendor::extract;
 use crate::vendor::facts;
@@ -72,9 +70,7 @@ pub(crate) fn run(arguments: Arguments, screen: &Screen) -> Result<Reply, Failur
             add_key(&mut keyring, path, role)?;
         }
     }
-    let file = File::open(&arguments.package)
-        .map_err(|error| Failure::io(format_args!("`{}`", arguments.package.display()), &error))?;
-    let package = PackageFile::open(file, Limits::default())?.examine(&keyring)?;
+    let package = package_file::open(&arguments.package)?.examine(&keyring)?;
     let facts = facts::of(package.contents())?;
     if let Some(target) = &arguments.extract {
         extract::extract(package.contents(), target, &mut OnScreen::new(screen))?;

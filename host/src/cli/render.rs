@@ -10,6 +10,7 @@ use crate::care::history::History;
 use crate::care::status::Status;
 use crate::cli::reply::shown;
 use crate::cli::reply::shown_line;
+use crate::time::rfc3339;
 use crate::update::report::Applied;
 use crate::update::report::ApplyResult;
 use crate::update::report::Files;
@@ -166,7 +167,7 @@ pub(super) fn status(status: &Status) -> String {
             last.kind,
             last.result,
             message,
-            time(last.at),
+            rfc3339(last.at),
         );
     }
     text.trim_end().to_owned()
@@ -180,7 +181,7 @@ pub(super) fn history(history: &History) -> String {
             text,
             "{:>5}  {}  {}",
             record.seq,
-            time(record.at_unix_s),
+            rfc3339(record.at_unix_s),
             word(&record.kind)
         );
         for member in [
@@ -204,12 +205,6 @@ pub(super) fn history(history: &History) -> String {
         None => {}
     }
     text.trim_end().to_owned()
-}
-
-/// Seconds since 1970 as an RFC 3339 time.
-pub(super) fn time(unix_s: u64) -> String {
-    let at = std::time::UNIX_EPOCH + std::time::Duration::from_secs(unix_s.min(253_402_300_799));
-    humantime::format_rfc3339_seconds(at).to_string()
 }
 
 fn steps(text: &mut String, steps: &[StepReport]) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! `cofferdam rollback`: back to an earlier generation, files and configuration together.
 
+use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use serde_json::json;
@@ -62,13 +63,15 @@ pub(super) fn run(arguments: Arguments, screen: &Screen) -> Result<Reply, Failur
     for warning in &rolled.warnings {
         screen.note("warning", warning);
     }
-    let text = format!(
-        "rolled back from generation {} to {}: version {} is live (service down for {:.2} s)",
+    let mut text = format!(
+        "rolled back from generation {} to {}: version {} is live",
         rolled.from.generation,
         rolled.generation,
         rolled.version.as_deref().unwrap_or("(none)"),
-        rolled.downtime_seconds,
     );
+    if rolled.downtime_seconds > 0.0 {
+        let _ = write!(text, " (service down for {:.2} s)", rolled.downtime_seconds);
+    }
     let mut facts = super::facts(&rolled)?;
     if let Some(members) = facts.as_object_mut() {
         members.insert("result".to_owned(), json!("rolled-back"));

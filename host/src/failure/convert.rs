@@ -14,9 +14,10 @@ use super::Exit;
 use super::Failure;
 use super::chain;
 use super::help_in;
+use crate::time::rfc3339;
 
 /// Codes that say that the machine failed, not the package and not the operator.
-const OF_THE_MACHINE: &[&str] = &["io", "package-io", "sync-failed", "sandbox-engine"];
+const OF_THE_MACHINE: &[&str] = &["io", "sync-failed", "sandbox-engine"];
 
 /// Codes of an install in which nothing can be done before a person has looked at it.
 const FOR_A_PERSON: &[&str] = &[
@@ -31,8 +32,13 @@ const FOR_A_PERSON: &[&str] = &[
 impl From<PackageError> for Failure {
     fn from(error: PackageError) -> Self {
         let code = error.code();
+        let exit = if error.is_package_at_fault() {
+            Exit::PackageRefused
+        } else {
+            Exit::Internal
+        };
         Self::new(
-            exit_of(code, Exit::PackageRefused),
+            exit_of(code, exit),
             code,
             chain(&error),
             help_in(cofferdam_package::CODES, code),
@@ -67,6 +73,17 @@ impl From<InstallError> for Failure {
         match error {
             InstallError::Package(error) => error.into(),
             InstallError::Tree(error) => error.into(),
+            InstallError::Busy { holder } => {
+                let message = format!(
+                    "the install is busy: `{}` (process {}) has held it since {}",
+                    holder.command,
+                    holder.pid,
+                    rfc3339(holder.since_unix_s),
+                );
+                let help = help_in(cofferdam_install::CODES, "busy");
+                Self::new(Exit::Busy, "busy", message, help)
+                    .with_details(json!({ "holder": holder }))
+            }
             error => {
                 let code = error.code();
                 let details = details_of(&error);
@@ -156,7 +173,6 @@ fn exit_of(code: &str, otherwise: Exit) -> Exit {
 
 fn details_of(error: &InstallError) -> serde_json::Value {
     match error {
-        InstallError::Busy { holder } => json!({ "holder": holder }),
         InstallError::StateChanged { changes, paths, .. } => {
             json!({ "changes": changes, "paths": paths })
         }

@@ -52,17 +52,6 @@ pub fn judge(known: &Known<'_>, manifest: &Manifest, digest: &Digest) -> Result<
             "give the package of this install, or adopt another directory for it",
         ));
     }
-    if let Some(condemned) = known
-        .condemned
-        .iter()
-        .find(|entry| entry.package == *digest)
-    {
-        return Err(refused(
-            "condemned",
-            format!("version {version} was condemned here: {}", condemned.why),
-            format!("wait for a fixed version, or lift it: cofferdam allow DIR {version}"),
-        ));
-    }
     if known.live.version.as_ref() == Some(version) {
         return match &known.live.package {
             Some(live) if live == digest => Ok(Intent::SamePackage),
@@ -73,6 +62,17 @@ pub fn judge(known: &Known<'_>, manifest: &Manifest, digest: &Digest) -> Result<
             )
             .with_details(json!({ "live": live, "found": digest }))),
         };
+    }
+    if let Some(condemned) = known
+        .condemned
+        .iter()
+        .find(|entry| entry.package == *digest)
+    {
+        return Err(refused(
+            "condemned",
+            format!("version {version} was condemned here: {}", condemned.why),
+            format!("wait for a fixed version, or lift it: cofferdam allow DIR {version}"),
+        ));
     }
     if let Some(floor) = known
         .floors

@@ -25,22 +25,20 @@ pub mod steps;
 pub mod stopwatch;
 pub mod trial;
 
-use std::fs::File;
 use std::path::Path;
 use std::path::PathBuf;
 
 use cofferdam_install::Ended;
 use cofferdam_install::Install;
 use cofferdam_install::Ready;
-use cofferdam_package::archive::PackageFile;
 use cofferdam_package::digest::Digest;
-use cofferdam_package::limits::Limits;
 use cofferdam_package::manifest::Phase;
 use cofferdam_package::manifest::Step;
 use cofferdam_package::verify::VerifiedPackage;
 
 use crate::care;
 use crate::failure::Failure;
+use crate::package_file;
 use crate::watch::Watch;
 use build::Facts;
 use build::Update;
@@ -159,9 +157,7 @@ pub fn apply(
 /// # Errors
 /// The file cannot be read; the package is refused.
 pub fn open_verified(install: &Install, package: &Path) -> Result<VerifiedPackage, Failure> {
-    let file = File::open(package)
-        .map_err(|error| Failure::io(format!("package `{}`", package.display()), &error))?;
-    let opened = PackageFile::open(file, Limits::default())?;
+    let opened = package_file::open(package)?;
     Ok(opened.verify(install.keyring()?, &install.signature_rule()?)?)
 }
 

@@ -6,17 +6,15 @@
 //! adopted, and the update is planned and applied to it.
 
 use std::fs;
-use std::fs::File;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::path::PathBuf;
 
-use cofferdam_package::archive::PackageFile;
 use cofferdam_package::keyring::KeyRing;
-use cofferdam_package::limits::Limits;
 
 use crate::care::adopt;
 use crate::failure::Failure;
+use crate::package_file;
 use crate::update;
 use crate::update::report::Plan;
 use crate::vendor::extract;
@@ -126,8 +124,7 @@ fn lay_out(
     at: &Path,
     watch: &mut dyn Watch,
 ) -> Result<(), Failure> {
-    let opened = File::open(package).map_err(|error| Failure::io("the old package", &error))?;
-    let examined = PackageFile::open(opened, Limits::default())?.examine(&KeyRing::new())?;
+    let examined = package_file::open(package)?.examine(&KeyRing::new())?;
     extract::extract(examined.contents(), extracted, watch)?;
     fs::rename(extracted.join("payload"), at)
         .map_err(|error| Failure::io("the old payload", &error))

@@ -21,8 +21,8 @@ use cofferdam_package::verify::Contents;
 use cofferdam_sandbox::Import;
 use serde::Serialize;
 
-use super::time;
 use crate::failure::Failure;
+use crate::time::rfc3339;
 
 /// A package, for people and programs.
 #[derive(Debug, Clone, Serialize)]
@@ -150,7 +150,7 @@ pub fn of(contents: &Contents) -> Result<PackageFacts, Failure> {
         package_digest: contents.digest(),
         summary: manifest.summary.clone(),
         data_format: manifest.data_format,
-        created: time::shown(manifest.created),
+        created: rfc3339(manifest.created),
         created_unix_s: manifest.created,
         requires: manifest.requires.clone(),
         signatures: signature_facts(contents),

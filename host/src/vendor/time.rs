@@ -22,17 +22,6 @@ pub fn parse(text: &str) -> Result<u64, Failure> {
         .ok_or_else(|| malformed(text))
 }
 
-/// The RFC 3339 form of seconds since 1970.
-pub fn shown(unix_s: u64) -> String {
-    /// The last second of the year 9999.
-    const LAST: u64 = 253_402_300_799;
-    if unix_s > LAST {
-        return format!("{unix_s} seconds after 1970");
-    }
-    humantime::format_rfc3339_seconds(UNIX_EPOCH + std::time::Duration::from_secs(unix_s))
-        .to_string()
-}
-
 fn malformed(text: &str) -> Failure {
     Code::TimeMalformed.because(format!("`{text}` is not a time"))
 }
@@ -40,11 +29,12 @@ fn malformed(text: &str) -> Failure {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::time::rfc3339;
 
     #[test]
     fn both_forms_mean_the_same_second() {
         assert_eq!(parse("1790000000").unwrap(), 1_790_000_000);
-        assert_eq!(parse(&shown(1_790_000_000)).unwrap(), 1_790_000_000);
+        assert_eq!(parse(&rfc3339(1_790_000_000)).unwrap(), 1_790_000_000);
         assert_eq!(parse("1970-01-01T00:00:00Z").unwrap(), 0);
     }
 
@@ -63,6 +53,6 @@ mod tests {
 
     #[test]
     fn a_time_beyond_the_calendar_is_still_shown() {
-        assert_eq!(shown(u64::MAX), "18446744073709551615 seconds after 1970");
+        assert_eq!(rfc3339(u64::MAX), "18446744073709551615 seconds after 1970");
     }
 }

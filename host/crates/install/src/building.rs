@@ -139,15 +139,19 @@ pub(crate) fn check_txid(txid: &str) -> Result<(), InstallError> {
     Ok(())
 }
 
-/// The package that is live, to be condemned.
+/// The package that is left, to be condemned: unless it is the same as the next one, as after a repair.
 pub(crate) fn condemn_live(
     journal: &Journal,
+    next: &GenerationRecord,
     why: Option<String>,
     now_unix_s: u64,
 ) -> Option<Condemned> {
     let live = journal.live_generation()?;
+    let package = live
+        .package
+        .filter(|package| next.package != Some(*package))?;
     Some(Condemned {
-        package: live.package?,
+        package,
         version: live.version.clone(),
         why: why?,
         at_unix_s: now_unix_s,
@@ -167,6 +171,7 @@ fn prepare(
     let place = &install.place;
     // Before the first write: from here on it reports every error.
     let sync = SyncFs::open(place.state()).doing(|| "open the file system".to_owned())?;
+    let condemn = condemn_live(journal, &makes, begin.condemn, begin.now_unix_s);
     let next = journal.begun(Transaction {
         txid: begin.txid.clone(),
         kind: begin.kind,
@@ -176,7 +181,7 @@ fn prepare(
         makes,
         tree: TreeSource::Built,
         started_unix_s: begin.now_unix_s,
-        condemn: condemn_live(journal, begin.condemn, begin.now_unix_s),
+        condemn,
         temporaries: Vec::new(),
         state: TxState::Building {},
     });

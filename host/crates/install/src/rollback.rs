@@ -80,8 +80,8 @@ pub struct Returning {
 }
 
 impl Install {
-    /// The generation that a rollback would lead to: the one that is named, or the newest older one that proved healthy
-    /// and whose package was not condemned since.
+    /// The generation that a rollback would lead to: the one that is named, or the newest older one with another
+    /// package that proved healthy and was not condemned since.
     ///
     /// # Errors
     /// `no-generation`, with those that are there.
@@ -94,8 +94,10 @@ impl Install {
                 .filter(|number| journal.generations.contains_key(number) && kept(*number)),
             None => {
                 let proved = self.proved_generations()?;
+                let live = journal.live_generation().and_then(|live| live.package);
                 let older = journal.generations.range(..journal.live).rev();
                 older
+                    .filter(|(_, record)| record.package.is_none() || record.package != live)
                     .map(|(number, _)| *number)
                     .find(|number| kept(*number) && proved.contains(number))
             }
@@ -244,6 +246,7 @@ fn prepare(install: &mut Install, rollback: Rollback) -> Result<SyncFs, InstallE
         .cloned()
         .ok_or_else(|| install.no_generation(to.to_string()))?;
     let sync = SyncFs::open(install.place.state()).doing(|| "open the file system".to_owned())?;
+    let condemn = condemn_live(journal, &makes, rollback.condemn, rollback.now_unix_s);
     let next = journal.begun(Transaction {
         txid: rollback.txid,
         kind: TxKind::Rollback,
@@ -253,7 +256,7 @@ fn prepare(install: &mut Install, rollback: Rollback) -> Result<SyncFs, InstallE
         makes,
         tree: TreeSource::Kept,
         started_unix_s: rollback.now_unix_s,
-        condemn: condemn_live(journal, rollback.condemn, rollback.now_unix_s),
+        condemn,
         temporaries: Vec::new(),
         state: TxState::Building {},
     });

@@ -5,7 +5,6 @@
 //! signer's key as the only trusted one, and renamed. Blobs are copied as they are, so the package
 //! digest and every other signature stay what they were.
 
-use std::fs::File;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
@@ -28,6 +27,7 @@ use super::super::output::Output;
 use super::super::refused;
 use super::SigningKey;
 use crate::failure::Failure;
+use crate::package_file;
 
 /// A signature that is in a package now.
 #[derive(Debug, Clone)]
@@ -60,7 +60,7 @@ pub struct Attached {
 pub fn sign(path: &Path, key: &SigningKey) -> Result<Attached, Failure> {
     let public =
         PublicKey::parse(&key.public_text()?).map_err(|error| refused(error.code(), &error))?;
-    let package = read(open(path)?, Some(&public))?;
+    let package = read(package_file::open(path)?, Some(&public))?;
     let key_id = public.id();
     if package
         .signatures()
@@ -99,7 +99,7 @@ pub fn attach(
             public.id()
         )));
     }
-    let package = read(open(path)?, public)?;
+    let package = read(package_file::open(path)?, public)?;
     let present = package
         .signature_files()
         .into_iter()
@@ -113,12 +113,8 @@ pub fn attach(
     }
 }
 
-fn open(path: &Path) -> Result<File, Failure> {
-    File::open(path).map_err(|error| Failure::io(format_args!("`{}`", path.display()), &error))
-}
-
 /// Reads a package with at most one trusted key.
-fn read(file: File, public: Option<&PublicKey>) -> Result<ExaminedPackage, Failure> {
+fn read(package: PackageFile, public: Option<&PublicKey>) -> Result<ExaminedPackage, Failure> {
     let mut keyring = KeyRing::new();
     if let Some(public) = public {
         let name = public.id().to_string();
@@ -130,7 +126,7 @@ fn read(file: File, public: Option<&PublicKey>) -> Result<ExaminedPackage, Failu
             })
             .map_err(|error| refused(error.code(), &error))?;
     }
-    Ok(PackageFile::open(file, Limits::default())?.examine(&keyring)?)
+    Ok(package.examine(&keyring)?)
 }
 
 fn rewrite(
@@ -139,7 +135,7 @@ fn rewrite(
     signature: &[u8],
     public: Option<&PublicKey>,
 ) -> Result<Attached, Failure> {
-    let original = open(path)?;
+    let original = package_file::open_file(path)?;
     let mode = original
         .metadata()
         .map_err(|error| Failure::io(format_args!("`{}`", path.display()), &error))?
@@ -148,7 +144,10 @@ fn rewrite(
     let mut output = Output::beside(path, 0o600)?;
     write::with_signature(original, output.file(), key_id, signature)
         .map_err(|error| not_written(path, &error))?;
-    let package = read(output.reopen()?, public)?;
+    let package = read(
+        PackageFile::open(output.reopen()?, Limits::default())?,
+        public,
+    )?;
     output.set_mode(mode & 0o777)?;
     output.put_in_place(Existing::Replace)?;
     Ok(attached(&package, key_id, true))
