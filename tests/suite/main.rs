@@ -7,10 +7,13 @@
     reason = "a test that cannot go on has failed"
 )]
 
+mod busy;
 mod crash;
 mod harness;
 mod health;
+mod interop;
 mod keys;
+mod layering;
 mod service;
 mod steps;
 mod update;
