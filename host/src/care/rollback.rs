@@ -89,10 +89,7 @@ pub fn rollback(request: &Request, watch: &mut dyn Watch) -> Result<RolledBack, 
     let service = settings.as_ref().map(Service::new).transpose()?;
     let mut downtime = Downtime::of(service, request.live);
     preflight::refuse_in_use(ready.install(), request.live)?;
-    let from = From {
-        version: live_version(&ready),
-        generation: ready.journal().live,
-    };
+    let from = From::of_live(&ready);
     watch.stage("roll back");
     let mut ready = match request.state {
         State::Keep => program_only(ready, request, &mut downtime, watch)?,
@@ -132,7 +129,7 @@ pub fn rollback(request: &Request, watch: &mut dyn Watch) -> Result<RolledBack, 
         },
     });
     let entry = Entry {
-        at_unix_s: request.now,
+        at_unix_s: crate::ambient::now_unix_s(),
         txid: Some(request.txid.clone()),
         kind: RecordKind::Transaction,
         body,

@@ -32,7 +32,7 @@ pub(super) fn plan(plan: &Plan) -> String {
     for signature in &plan.signatures {
         let who = match (&signature.name, &signature.role) {
             (Some(name), Some(role)) => format!("{role} {name}"),
-            _ => "not trusted here".to_owned(),
+            _ => "a key that is not known here".to_owned(),
         };
         line(
             &mut text,
@@ -123,7 +123,11 @@ pub(super) fn status(status: &Status) -> String {
         &mut text,
         &format!(
             "{} {}  generation {} ({})",
-            status.id,
+            if status.id.is_empty() {
+                "(unknown)"
+            } else {
+                &status.id
+            },
             status.version.as_deref().unwrap_or("(no version)"),
             status.generation,
             if status.confirmed {
@@ -156,17 +160,29 @@ pub(super) fn status(status: &Status) -> String {
             ),
         );
     }
+    for condemned in &status.condemned {
+        let version = condemned.version.as_deref().unwrap_or("(no version)");
+        let why = shown_line(first_line(&condemned.why));
+        line(&mut text, &format!("condemned {version}: {why}"));
+    }
+    if status.service_owed {
+        line(
+            &mut text,
+            "service   was stopped for a transaction; `recover` starts it",
+        );
+    }
+    if let Some(mistake) = &status.settings_error {
+        line(&mut text, &format!("settings  {}", shown(mistake)));
+    }
     if let Some(last) = &status.last {
-        let message = last
-            .message
-            .as_deref()
-            .map_or(String::new(), |text| format!(": {}", shown(text)));
+        let message = last.message.as_deref().map_or(String::new(), |text| {
+            format!(": {}", shown_line(first_line(text)))
+        });
         let _ = write!(
             text,
-            "last      {} {}{} at {}",
+            "last      {} {} at {}{message}",
             last.kind,
             last.result,
-            message,
             rfc3339(last.at),
         );
     }
@@ -184,13 +200,32 @@ pub(super) fn history(history: &History) -> String {
             rfc3339(record.at_unix_s),
             word(&record.kind)
         );
+        // A record that recovery caught up holds what the journal knew.
+        let body = record.body.get("last").unwrap_or(&record.body);
         for member in [
-            "name", "phase", "verdict", "result", "from", "to", "version", "code", "message",
+            "name",
+            "phase",
+            "verdict",
+            "kind",
+            "result",
+            "from",
+            "version",
+            "generation",
+            "code",
+            "message",
         ] {
-            match record.body.get(member) {
+            match body.get(member) {
                 None | Some(Value::Null) => {}
                 Some(Value::String(value)) => {
-                    let _ = write!(text, "  {member}={}", shown_line(value));
+                    let _ = write!(text, "  {member}={}", shown_line(first_line(value)));
+                }
+                Some(Value::Object(left)) => {
+                    let version = left.get("version").and_then(Value::as_str);
+                    let _ = write!(
+                        text,
+                        "  {member}={}",
+                        shown_line(version.unwrap_or("(none)"))
+                    );
                 }
                 Some(value) => {
                     let _ = write!(text, "  {member}={value}");
@@ -326,6 +361,11 @@ fn some(text: &mut String, sign: char, paths: &[String]) {
 fn line(text: &mut String, content: &str) {
     text.push_str(content);
     text.push('\n');
+}
+
+/// Messages of failed steps go on with a backtrace: the record has all of it.
+fn first_line(text: &str) -> &str {
+    text.lines().next().unwrap_or_default()
 }
 
 /// The word that documents use for a value of an enum.

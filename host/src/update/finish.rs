@@ -230,7 +230,7 @@ fn roll_back(
     }
     let body = body(&update, &ready, facts, "rolled-back", Some(&failure));
     let back = Entry {
-        at_unix_s: request.now,
+        at_unix_s: crate::ambient::now_unix_s(),
         txid: Some(back_txid(request)),
         kind: RecordKind::Transaction,
         body: json!({
@@ -330,10 +330,12 @@ fn body(
     result: &str,
     failure: Option<&Failure>,
 ) -> serde_json::Value {
+    let journal = ready.journal();
+    let from = journal.last.as_ref().map_or(journal.live, |last| last.from);
     json!({
         "kind": if update.preflight.kind == TxKind::Repair { "repair" } else { "apply" },
         "result": result,
-        "from": update.preflight.from_version.as_ref().map(ToString::to_string),
+        "from": super::left(update, from),
         "version": update.package.manifest().version.to_string(),
         "generation": ready.journal().live,
         "package": update.package.digest().to_string(),

@@ -103,7 +103,7 @@ impl EffectiveGrants {
     /// Requested and allowed.
     ///
     /// # Errors
-    /// `limit-above-policy`, `managed-writes-not-allowed`, `grant-denied-by-policy`.
+    /// `limit-above-policy`, `managed-writes-not-allowed`.
     pub fn decide(step: &Step, policy: &Policy) -> Result<Self, Failure> {
         let name = step.name.as_str();
         let ceilings = &policy.ceilings;

@@ -35,6 +35,7 @@ use cofferdam_package::digest::Digest;
 use cofferdam_package::manifest::Phase;
 use cofferdam_package::manifest::Step;
 use cofferdam_package::verify::VerifiedPackage;
+use cofferdam_tree::stage::ManagedChange;
 
 use crate::care;
 use crate::failure::Failure;
@@ -254,6 +255,8 @@ fn planned(update: &Update<'_>, ready: &Ready, facts: Facts) -> Plan {
     );
     if downtime::service_of(ready.install()).is_ok_and(|service| service.is_some()) {
         notes.push("the service was not stopped: state was taken as found".to_owned());
+    } else if let Err(in_use) = preflight::refuse_in_use(ready.install(), false) {
+        notes.push(format!("`apply` would refuse: {}", in_use.message));
     }
     Plan {
         id: manifest.id.to_string(),
@@ -303,17 +306,18 @@ fn left(update: &Update<'_>, generation: u64) -> From {
 
 fn files(facts: &Facts) -> Files {
     let changes = &facts.changes;
+    let paths = |list: &[ManagedChange]| -> Vec<String> {
+        list.iter().map(|change| change.path.clone()).collect()
+    };
+    // What had drifted is put right, although the package did not change it.
+    let mut changed = paths(&changes.changed);
+    changed.extend(changes.drift.iter().map(|drift| drift.path.clone()));
+    changed.sort();
+    changed.dedup();
+    changed.retain(|path| !changes.removed.contains(path));
     Files {
-        added: changes
-            .added
-            .iter()
-            .map(|change| change.path.clone())
-            .collect(),
-        changed: changes
-            .changed
-            .iter()
-            .map(|change| change.path.clone())
-            .collect(),
+        added: paths(&changes.added),
+        changed,
         removed: changes.removed.clone(),
     }
 }

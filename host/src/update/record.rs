@@ -53,7 +53,7 @@ pub(super) fn refused(
     let body = json!({
         "kind": "apply",
         "result": result_of(&failure),
-        "from": ready.journal().live,
+        "from": super::report::From::of_live(ready),
         "version": package.map(|package| package.manifest().version.to_string()),
         "package": package.map(|package| package.digest().to_string()),
         "code": failure.code,
@@ -122,7 +122,7 @@ pub(super) fn append(
     body: Value,
 ) -> Result<(), Failure> {
     ready.append_history(Entry {
-        at_unix_s: request.now,
+        at_unix_s: crate::ambient::now_unix_s(),
         txid: Some(request.txid.clone()),
         kind,
         body,

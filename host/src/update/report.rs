@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The facts of an update, as `plan` and `apply` give them to programs and to people.
 
+use cofferdam_install::Ready;
 use cofferdam_package::signature::SignatureReport;
 use cofferdam_sandbox::StepRecord;
 use serde::Serialize;
@@ -49,6 +50,19 @@ pub struct From {
     pub version: Option<String>,
     /// The number of the live generation.
     pub generation: u64,
+}
+
+impl From {
+    /// The live generation of an install at rest.
+    pub(crate) fn of_live(ready: &Ready) -> Self {
+        let live = ready.journal().live_generation();
+        Self {
+            version: live
+                .and_then(|live| live.version.as_ref())
+                .map(ToString::to_string),
+            generation: ready.journal().live,
+        }
+    }
 }
 
 /// What comes.

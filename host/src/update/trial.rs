@@ -22,6 +22,7 @@ use crate::vendor::rehearsal::scratch;
 use crate::vendor::signing;
 use crate::vendor::signing::SigningKey;
 use crate::vendor::signing::password::Password;
+use crate::watch::Unwatched;
 use crate::watch::Watch;
 
 /// What is to be tried.
@@ -99,11 +100,15 @@ pub fn run(request: Request, watch: &mut dyn Watch) -> Result<Plan, Failure> {
         now: request.now,
         txid,
     };
-    let plan = update::plan(&asked(format!("{}-plan", request.txid)), watch)?;
-    let (_, failure) = update::apply(&asked(request.txid.clone()), watch)?;
+    let mut plan = update::plan(&asked(format!("{}-plan", request.txid)), &mut Unwatched)?;
+    let (applied, failure) = update::apply(&asked(request.txid.clone()), watch)?;
     if let Some(failure) = failure {
         return Err(failure);
     }
+    plan.signatures.retain(|signature| !signature.trusted);
+    plan.steps = applied.steps;
+    plan.notes
+        .push("tried to the end: committed, healthy, thrown away".to_owned());
     if let Some(keep) = &request.keep {
         rustix::fs::renameat_with(
             rustix::fs::CWD,

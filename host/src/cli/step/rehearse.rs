@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use clap::ValueEnum;
 use cofferdam_config::Format;
+use cofferdam_package::manifest::StepLimits;
 use cofferdam_sandbox::CODES;
 use cofferdam_sandbox::Context;
 use cofferdam_sandbox::Limits;
@@ -162,10 +163,7 @@ pub(super) fn run(arguments: Arguments, screen: &Screen) -> Result<Reply, Failur
             roles,
             service_output,
         },
-        limits: Limits {
-            time: arguments.time,
-            ..Limits::default()
-        },
+        limits: limits(arguments.time),
         created_unix_s: ambient::now_unix_s(),
     };
     let rehearsed = rehearsal::rehearse(request, &mut OnScreen::new(screen))?;
@@ -191,6 +189,18 @@ impl From<Phase> for cofferdam_sandbox::Phase {
 }
 
 /// `NAME=FILE`, or a file whose stem is its name.
+/// What a manifest gives a step that asks for nothing, but for the time.
+fn limits(time: Duration) -> Limits {
+    let defaults = StepLimits::default();
+    Limits {
+        time,
+        memory_bytes: defaults.memory_bytes,
+        written_bytes: defaults.written_bytes,
+        files: defaults.files,
+        log_bytes: defaults.log_bytes,
+    }
+}
+
 fn config_sources(arguments: &[String]) -> Result<BTreeMap<String, ConfigSource>, Failure> {
     let mut sources = BTreeMap::new();
     for argument in arguments {
