@@ -78,17 +78,17 @@ impl Repo {
 
     /// Builds the product and returns its executable.
     pub(crate) fn build_cofferdam(&self, profile: Profile) -> Outcome<PathBuf> {
-        let mut build = Tool::cargo()
-            .args(["build", "--package", "cofferdam"])
-            .within(&self.root);
-        let folder = match profile {
-            Profile::Dev => "debug",
-            Profile::Release => {
-                build = build.arg("--release");
-                "release"
-            }
+        // The workspace as a whole: cargo unites features over what is selected, and another selection would
+        // build wasmtime once more.
+        let (selection, folder): (&[&str], _) = match profile {
+            Profile::Dev => (&["--workspace", "--bin", "cofferdam"], "debug"),
+            Profile::Release => (&["--package", "cofferdam", "--release"], "release"),
         };
-        build.run()?;
+        Tool::cargo()
+            .arg("build")
+            .args(selection)
+            .within(&self.root)
+            .run()?;
         Ok(self.target.join(folder).join("cofferdam"))
     }
 }
