@@ -37,6 +37,7 @@ fmt:
     cargo fmt --all
     cd steps && cargo fmt
     cd packages/acme-agent/program && cargo fmt
+    cd tests/guests && cargo fmt
 
 # The documentation of the crates, in a browser.
 doc:
