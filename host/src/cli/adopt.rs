@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use crate::care::adopt;
 use crate::cli::reply::Reply;
 use crate::cli::reply::Screen;
+use crate::cli::reply::shown_line;
 use crate::failure::Failure;
 
 /// Put a directory under Cofferdam's care, as generation 1
@@ -66,7 +67,7 @@ pub(super) fn run(arguments: Arguments, screen: &Screen) -> Result<Reply, Failur
     }
     let mut text = format!(
         "{} is under care: {} {}, generation 1",
-        adopted.dir,
+        shown_line(&adopted.dir),
         adopted.id,
         adopted.version.as_deref().unwrap_or("(no version yet)"),
     );
@@ -77,9 +78,9 @@ pub(super) fn run(arguments: Arguments, screen: &Screen) -> Result<Reply, Failur
             adopted.drift.len()
         );
         for path in adopted.drift.iter().take(20) {
-            let _ = write!(text, "\n  {}", super::reply::shown_line(path));
+            let _ = write!(text, "\n  {}", shown_line(path));
         }
     }
-    let _ = write!(text, "\nsettings: {}", adopted.settings);
+    let _ = write!(text, "\nsettings: {}", shown_line(&adopted.settings));
     Ok(Reply::done(super::facts(&adopted)?, text))
 }

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use crate::care::release;
 use crate::cli::reply::Reply;
 use crate::cli::reply::Screen;
+use crate::cli::reply::shown_line;
 use crate::failure::Failure;
 
 /// Stop caring for a directory: the install stays as it is, DIR.cofferdam goes
@@ -29,6 +30,9 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Reply, Failu
     for warning in &released.warnings {
         screen.note("warning", warning);
     }
-    let text = format!("{} is no longer under care; its files stay", released.dir);
+    let text = format!(
+        "{} is no longer under care; its files stay",
+        shown_line(&released.dir)
+    );
     Ok(Reply::done(super::facts(&released)?, text))
 }

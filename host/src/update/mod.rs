@@ -310,14 +310,14 @@ fn files(facts: &Facts) -> Files {
         list.iter().map(|change| change.path.clone()).collect()
     };
     // What had drifted is put right, although the package did not change it.
-    let mut changed = paths(&changes.changed);
-    changed.extend(changes.drift.iter().map(|drift| drift.path.clone()));
-    changed.sort();
-    changed.dedup();
-    changed.retain(|path| !changes.removed.contains(path));
+    let mut differing = paths(&changes.changed);
+    differing.extend(changes.drift.iter().map(|drift| drift.path.clone()));
+    differing.sort();
+    differing.dedup();
+    differing.retain(|path| !changes.removed.contains(path));
     Files {
         added: paths(&changes.added),
-        changed,
+        changed: differing,
         removed: changes.removed.clone(),
     }
 }

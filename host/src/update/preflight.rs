@@ -2,7 +2,7 @@
 //! Everything that can be decided before any work: rules, grants, roles, and who uses the install.
 //!
 //! A refusal here has touched nothing but the lock. What depends on the trees (space, state in the way)
-//! is decided next, in [`super::build`], before the first byte is written.
+//! is decided next, in `build`, before the first byte is written.
 
 use cofferdam_install::Install;
 use cofferdam_install::Settings;

@@ -190,8 +190,11 @@ fn remapped_prefixes(folder: &Path, workspace: &Workspace) -> Result<OsString, F
         (cargo_home(), "/cargo".to_owned()),
         (PathBuf::from(sysroot.trim()), "/rust".to_owned()),
         (workspace.root.clone(), "/workspace".to_owned()),
-        (folder.to_owned(), "/step".to_owned()),
     ];
+    // The same flags for every crate of a workspace: other flags would build all of it again.
+    if !folder.starts_with(&workspace.root) {
+        prefixes.push((folder.to_owned(), "/step".to_owned()));
+    }
     let outside = workspace.outside();
     prefixes.extend(outside.map(|it| (it.folder().to_owned(), format!("/local/{}", it.name))));
     prefixes.sort_by_key(|(path, _)| path.as_os_str().len());

@@ -89,18 +89,16 @@ impl Install {
         let journal = &self.journal;
         let kept =
             |number: u64| number != journal.live && generation::has_tree(&self.place, number);
-        let found = match to {
-            Some(number) => Some(number)
-                .filter(|number| journal.generations.contains_key(number) && kept(*number)),
-            None => {
-                let proved = self.proved_generations()?;
-                let live = journal.live_generation().and_then(|live| live.package);
-                let older = journal.generations.range(..journal.live).rev();
-                older
-                    .filter(|(_, record)| record.package.is_none() || record.package != live)
-                    .map(|(number, _)| *number)
-                    .find(|number| kept(*number) && proved.contains(number))
-            }
+        let found = if let Some(number) = to {
+            Some(number).filter(|number| journal.generations.contains_key(number) && kept(*number))
+        } else {
+            let proved = self.proved_generations()?;
+            let live = journal.live_generation().and_then(|live| live.package);
+            let older = journal.generations.range(..journal.live).rev();
+            older
+                .filter(|(_, record)| record.package.is_none() || record.package != live)
+                .map(|(number, _)| *number)
+                .find(|number| kept(*number) && proved.contains(number))
         };
         found.ok_or_else(|| {
             self.no_generation(to.map_or_else(

@@ -22,11 +22,11 @@ pub const CODES: &[(&str, &str)] = &[
     ),
     (
         "not-enough-space",
-        "free the missing bytes on the file system of the install, or prune old generations",
+        "free the missing bytes on the file system of the install, or keep fewer generations (install.toml)",
     ),
     (
         "not-enough-inodes",
-        "free inodes on the file system of the install, or prune old generations",
+        "free inodes on the file system of the install, or keep fewer generations (install.toml)",
     ),
     (
         "state-in-the-way",
