@@ -51,7 +51,7 @@ impl Held {
         let arguments = ["apply", self.install, self.new.to_str().unwrap(), "--json"];
         let mut command = self.machine.command(arguments);
         let child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn();
-        let deadline = Instant::now() + Duration::from_secs(60);
+        let deadline = Instant::now() + Duration::from_mins(1);
         while self.service.log() != ["stop one"] {
             assert!(Instant::now() < deadline, "apply does not stop the service");
             std::thread::yield_now();

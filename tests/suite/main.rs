@@ -6,14 +6,21 @@
     clippy::panic,
     reason = "a test that cannot go on has failed"
 )]
+#![expect(
+    clippy::unused_self,
+    reason = "what is on a machine is asked of the machine"
+)]
 
+mod bad_input;
 mod busy;
+mod cli;
 mod crash;
 mod harness;
 mod health;
 mod interop;
 mod keys;
 mod layering;
+mod names;
 mod service;
 mod steps;
 mod update;

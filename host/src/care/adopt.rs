@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Puts a directory under care.
 
-use std::fs;
 use std::path::Path;
 use std::path::PathBuf;
 
@@ -20,6 +19,7 @@ use crate::failure::Exit;
 use crate::failure::Failure;
 use crate::failure::chain;
 use crate::package_file;
+use crate::vendor::output::read_small;
 
 /// What is to be put under care.
 #[derive(Debug)]
@@ -156,13 +156,15 @@ fn trusted(request: &Request) -> Result<Vec<TrustedKey>, Failure> {
         .collect()
 }
 
+/// A public key has two short lines.
+const KEY_CAP_BYTES: u64 = 16 << 10;
+
 /// Reads a public key; it is called by the name of its file.
 ///
 /// # Errors
 /// The file cannot be read, or is not a minisign public key.
 pub fn read_key(path: &Path, role: Role) -> Result<TrustedKey, Failure> {
-    let what = format!("public key `{}`", path.display());
-    let text = fs::read(path).map_err(|error| Failure::io(&what, &error))?;
+    let text = read_small(path, KEY_CAP_BYTES)?;
     let text = String::from_utf8_lossy(&text);
     let key = PublicKey::parse(&text)
         .map_err(|error| key_refused(&path.display().to_string(), &error))?;

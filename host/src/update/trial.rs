@@ -6,6 +6,8 @@
 //! adopted, and the update is planned and applied to it.
 
 use std::fs;
+use std::fs::File;
+use std::io;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::path::PathBuf;
@@ -67,7 +69,11 @@ pub fn run(request: Request, watch: &mut dyn Watch) -> Result<Plan, Failure> {
     fs::write(place("trial.pub"), &key.public_text).map_err(|error| failed("trial.pub", &error))?;
     let key = SigningKey::parse(&key.secret_text, "trial", &Password::Ask)?;
     for (from, name) in [(&request.from, "old.upd"), (&request.new, "new.upd")] {
-        fs::copy(from, place(name))
+        // What is no package is refused before it is copied, however large it is.
+        drop(package_file::open(from)?);
+        let mut package = package_file::open_file(from)?;
+        File::create_new(place(name))
+            .and_then(|mut copy| io::copy(&mut package, &mut copy))
             .map_err(|error| Failure::io(format!("package `{}`", from.display()), &error))?;
         signing::sign(&place(name), &key)?;
     }
