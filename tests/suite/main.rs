@@ -23,4 +23,6 @@ mod layering;
 mod names;
 mod service;
 mod steps;
+mod trial;
+mod unconfirmed;
 mod update;

@@ -209,10 +209,8 @@ fn last_line(state: &Dir) -> Result<(u64, Option<Vec<u8>>), HistoryError> {
         doing: "read",
         source,
     };
-    let file = match state.open(layout::HISTORY) {
-        Ok(file) => file.into_std(),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok((0, None)),
-        Err(error) => return Err(io(error)),
+    let Some(file) = layout::open_file(state, layout::HISTORY, CAP_BYTES).map_err(io)? else {
+        return Ok((0, None));
     };
     let length = file.metadata().map_err(io)?.len();
     let mut window = 64 * 1024_u64;

@@ -463,6 +463,21 @@ pub(crate) fn refuse_if_others_write(directory: &Dir, path: &Path) -> Result<(),
 /// `cap_bytes`.
 pub(crate) fn read_file(dir: &Dir, name: &str, cap_bytes: u64) -> io::Result<Option<Vec<u8>>> {
     use std::io::Read as _;
+    let Some(file) = open_file(dir, name, cap_bytes)? else {
+        return Ok(None);
+    };
+    let mut bytes = Vec::new();
+    file.take(cap_bytes).read_to_end(&mut bytes)?;
+    Ok(Some(bytes))
+}
+
+/// Opens a file of a state directory for reading, or `None` when it is not there; a regular file of
+/// at most `cap_bytes`, which nobody has to be waited for.
+pub(crate) fn open_file(
+    dir: &Dir,
+    name: &str,
+    cap_bytes: u64,
+) -> io::Result<Option<std::fs::File>> {
     let fd = match rustix::fs::openat(
         dir,
         name,
@@ -487,7 +502,5 @@ pub(crate) fn read_file(dir: &Dir, name: &str, cap_bytes: u64) -> io::Result<Opt
             format!("{} bytes, expected at most {cap_bytes}", metadata.size()),
         ));
     }
-    let mut bytes = Vec::new();
-    file.take(cap_bytes).read_to_end(&mut bytes)?;
-    Ok(Some(bytes))
+    Ok(Some(file))
 }
