@@ -227,7 +227,13 @@ pub(crate) fn write_in_the_likeness(
     sync_file(&file)
 }
 
+/// A signature over an inode, which no other inode can have.
+const INODE_BOUND: &[u8] = b"security.evm";
+
 /// Owner and group first, since changing them clears special bits; the mode last.
+///
+/// An attribute that must not be set is no failure where the new file has it already: that is how
+/// the labels of a security module come to new files.
 fn copy_attributes(from: &File, to: &File) -> io::Result<()> {
     use std::os::unix::fs::MetadataExt as _;
     let metadata = from.metadata()?;
@@ -240,26 +246,37 @@ fn copy_attributes(from: &File, to: &File) -> io::Result<()> {
         )?;
     }
     for name in extended_attributes(from)? {
-        let mut value = Vec::with_capacity(64 * 1024);
-        rustix::fs::fgetxattr(
-            from,
-            name.as_slice(),
-            rustix::buffer::spare_capacity(&mut value),
-        )?;
-        rustix::fs::fsetxattr(to, name.as_slice(), &value, XattrFlags::empty())?;
+        let Some(wanted) = attribute(from, &name)? else {
+            continue;
+        };
+        if let Err(error) = rustix::fs::fsetxattr(to, name.as_slice(), &wanted, XattrFlags::empty())
+            && attribute(to, &name)?.as_ref() != Some(&wanted)
+        {
+            return Err(error.into());
+        }
     }
     rustix::fs::fchmod(to, Mode::from_raw_mode(metadata.mode() & 0o7777))?;
     Ok(())
 }
 
-/// The names of a file's extended attributes, ACLs included; none where the file system has no such
-/// thing.
+/// The value of an attribute; none where it is gone, or where the file system has no such thing.
+fn attribute(file: &File, name: &[u8]) -> io::Result<Option<Vec<u8>>> {
+    let mut value = Vec::with_capacity(64 * 1024);
+    match rustix::fs::fgetxattr(file, name, rustix::buffer::spare_capacity(&mut value)) {
+        Ok(_) => Ok(Some(value)),
+        Err(Errno::NODATA | Errno::OPNOTSUPP) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// The names of a file's extended attributes that another file can have, ACLs included; none where
+/// the file system has no such thing.
 fn extended_attributes(file: &File) -> io::Result<Vec<Vec<u8>>> {
     let mut names = Vec::with_capacity(64 * 1024);
     match rustix::fs::flistxattr(file, rustix::buffer::spare_capacity(&mut names)) {
         Ok(_) => Ok(names
             .split(|byte| *byte == 0)
-            .filter(|name| !name.is_empty())
+            .filter(|name| !name.is_empty() && *name != INODE_BOUND)
             .map(<[u8]>::to_vec)
             .collect()),
         Err(Errno::OPNOTSUPP) => Ok(Vec::new()),
@@ -308,5 +325,31 @@ impl SyncFs {
         fault::before("sync-file-system")?;
         rustix::fs::syncfs(&self.fd)?;
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn set(file: &File, name: &str, value: &[u8]) -> rustix::io::Result<()> {
+        rustix::fs::fsetxattr(file, name, value, XattrFlags::empty())
+    }
+
+    /// Each where the system running the test lets it be set at all.
+    #[test]
+    fn attributes_go_along_but_for_a_signature_over_the_old_inode() {
+        let (old, new) = (tempfile::tempfile().unwrap(), tempfile::tempfile().unwrap());
+        let user = set(&old, "user.note", b"kept").is_ok();
+        let label = set(&old, "security.cofferdam-test", b"kept").is_ok();
+        let _unsupported = set(&old, "security.evm", b"\x03of the old inode");
+        copy_attributes(&old, &new).unwrap();
+        let kept = |name: &str| attribute(&new, name.as_bytes()).unwrap();
+        assert_eq!(kept("user.note"), user.then(|| b"kept".to_vec()));
+        assert_eq!(
+            kept("security.cofferdam-test"),
+            label.then(|| b"kept".to_vec())
+        );
+        assert_eq!(kept("security.evm"), None);
     }
 }
