@@ -31,6 +31,7 @@ use crate::journal::codec;
 use crate::journal::recovery::Contradiction;
 use crate::journal::recovery::Observed;
 use crate::journal::recovery::Recovery;
+use crate::journal::recovery::TargetFound;
 use crate::journal::recovery::decide;
 use crate::layout;
 use crate::layout::InodeId;
@@ -310,6 +311,9 @@ fn move_back(install: &mut Install) -> Result<(), InstallError> {
 }
 
 /// The exchange happened: what comes after it, in the order of the commit.
+///
+/// Time has passed since each config file was looked at, so each is looked at again just before its
+/// rename: what somebody wrote meanwhile is not overwritten, it needs a person.
 pub(crate) fn finish(install: &mut Install, renames: &[usize]) -> Result<(), InstallError> {
     let Some(after) = install.journal.committed() else {
         return Ok(());
@@ -330,9 +334,19 @@ pub(crate) fn finish(install: &mut Install, renames: &[usize]) -> Result<(), Ins
         .doing(|| "make the exchange durable".to_owned())?;
     durable::sync_directory(&slot).doing(|| "make the exchange durable".to_owned())?;
     for swap in renames.iter().filter_map(|place| configs.get(*place)) {
-        // Before and after: see `rename_into_place`; each is finished by the next recovery.
-        outside::rename_into_place(swap)
-            .doing(|| format!("put config file `{}` in place", swap.target.display()))?;
+        match outside::observe(swap).target {
+            // Before and after: see `rename_into_place`; each is finished by the next recovery.
+            TargetFound::Old => outside::rename_into_place(swap)
+                .doing(|| format!("put config file `{}` in place", swap.target.display()))?,
+            TargetFound::New => {}
+            TargetFound::Neither => {
+                return Err(InstallError::NeedsPerson {
+                    found: Contradiction::ConfigChanged {
+                        name: swap.name.clone(),
+                    },
+                });
+            }
+        }
     }
     for temporary in &transaction.temporaries {
         // Only what was written for a target that turned out to be new already.

@@ -4,6 +4,7 @@
 mod adopt;
 mod crash;
 mod damage;
+mod outside;
 mod rollback;
 mod transaction;
 mod world;
