@@ -15,6 +15,7 @@ use cofferdam_tree::stage::Stage;
 use crate::commit::Built;
 use crate::commit::Contents;
 use crate::commit::Sealed;
+use crate::config_swaps::write_configs;
 use crate::durable;
 use crate::durable::SyncFs;
 use crate::error::Doing as _;
@@ -420,48 +421,4 @@ fn seal(
         built: Some(Built { staged, classified }),
         swaps,
     })
-}
-
-/// Writes the next content of each config file outside beside its target; the journal names it
-/// first.
-pub(crate) fn write_configs(
-    install: &mut Install,
-    configs: &[ConfigOutside],
-) -> Result<Vec<crate::journal::ConfigSwap>, InstallError> {
-    let mut next = install.journal.clone();
-    let Some(transaction) = &mut next.transaction else {
-        return Ok(Vec::new());
-    };
-    let mut swaps = Vec::new();
-    for config in configs {
-        let located =
-            outside::locate(&config.path).map_err(|reason| InstallError::ConfigUnreadable {
-                name: config.name.clone(),
-                path: config.path.clone(),
-                reason,
-            })?;
-        if config.before.as_deref() == Some(&config.after) {
-            continue;
-        }
-        swaps.push(outside::plan_swap(
-            &config.name,
-            &located,
-            &transaction.txid,
-            config.before.as_deref(),
-            &config.after,
-        ));
-    }
-    if swaps.is_empty() {
-        return Ok(swaps);
-    }
-    transaction.temporaries = swaps.iter().map(|swap| swap.temporary.clone()).collect();
-    // Before: no file of ours is outside. After: any that appears is removed by its name here.
-    write_journal(install, next)?;
-    let changed = configs
-        .iter()
-        .filter(|config| config.before.as_deref() != Some(&config.after));
-    for (swap, config) in swaps.iter().zip(changed) {
-        outside::write_waiting(swap, &config.after)?;
-    }
-    Ok(swaps)
 }

@@ -36,6 +36,7 @@ pub const CODES: &[(&str, &str)] = &[
         "config-changed",
         "somebody changed the config file meanwhile: look at it, then run the command again",
     ),
+    ("config-inside", "name the file relative to the install"),
     (
         "config-unreadable",
         "check the file named under `[config]`: it must be a regular file that can be read",
@@ -261,6 +262,18 @@ pub enum InstallError {
         /// Where it is.
         path: PathBuf,
     },
+    /// A config file that was said to be outside is inside.
+    #[error(
+        "config file `{name}` is `{found}`, expected a path outside the install `{install}` and its state directory"
+    )]
+    ConfigInside {
+        /// What the operator calls it.
+        name: String,
+        /// Its real path.
+        found: PathBuf,
+        /// The install's real path.
+        install: PathBuf,
+    },
     /// A config file outside the install cannot be used.
     #[error("config file `{name}` at `{path}` cannot be used: {reason}")]
     ConfigUnreadable {
@@ -331,6 +344,7 @@ impl InstallError {
             Self::StateChanged { .. } => "state-changed",
             Self::StateFormatLower { .. } => "state-format-lower",
             Self::ConfigChanged { .. } => "config-changed",
+            Self::ConfigInside { .. } => "config-inside",
             Self::ConfigUnreadable { .. } => "config-unreadable",
             Self::SyncFailed { .. } => "sync-failed",
             Self::Package(error) => error.code(),

@@ -28,6 +28,7 @@
 mod adopt;
 mod building;
 mod commit;
+mod config_swaps;
 mod durable;
 mod error;
 mod failure;
@@ -76,6 +77,7 @@ pub use layout::Place;
 pub use lock::Holder;
 pub use open::Install;
 pub use outside::ConfigOutside;
+pub use outside::real_path_of_config;
 pub use ready::Ready;
 pub use recover::Locked;
 pub use recover::Recovered;

@@ -26,6 +26,7 @@ use crate::journal::ConfigSwap;
 use crate::journal::recovery::ConfigFound;
 use crate::journal::recovery::TargetFound;
 use crate::layout;
+use crate::layout::Place;
 use crate::settings::ConfigFileAt;
 use crate::settings::Settings;
 
@@ -81,6 +82,21 @@ pub(crate) fn locate(path: &Path) -> Result<Located, String> {
         folder,
         name,
     })
+}
+
+/// The real path of a config file outside: symlinks are followed once, here. The file itself need
+/// not exist, its directory must.
+///
+/// # Errors
+/// What is wrong with the path, in words: it leads nowhere, or is not UTF-8.
+pub fn real_path_of_config(path: &Path) -> Result<PathBuf, String> {
+    locate(path).map(|located| located.path)
+}
+
+/// Whether a real path lies in the install or in its state directory: the exchange would take such
+/// a file, and what waits beside it, away with the old tree.
+pub(crate) fn is_inside(place: &Place, real: &Path) -> bool {
+    real.starts_with(place.path()) || real.starts_with(place.state_path())
 }
 
 fn open_folder(path: &Path) -> io::Result<Dir> {

@@ -22,9 +22,9 @@ use crate::building::check_txid;
 use crate::building::condemn_live;
 use crate::building::discard;
 use crate::building::stop_noted;
-use crate::building::write_configs;
 use crate::commit::Contents;
 use crate::commit::Sealed;
+use crate::config_swaps::write_configs;
 use crate::durable;
 use crate::durable::SyncFs;
 use crate::error::Doing as _;
@@ -385,7 +385,12 @@ fn restore_configs(
 ) -> Result<Vec<crate::journal::ConfigSwap>, InstallError> {
     let saved = generation::read_known(&install.place, to, layout::LEFT)?.configs;
     let mut configs = Vec::new();
+    let mut targets = BTreeSet::new();
     for saved in &saved {
+        // One inside came back with the tree; one that has two names comes back once.
+        if outside::is_inside(&install.place, &saved.target) || !targets.insert(&saved.target) {
+            continue;
+        }
         let after = generation::read_saved_config(&install.place, to, saved)?;
         let before = outside::read_named(&saved.name, &saved.target)?.map(|(_, bytes)| bytes);
         configs.push(ConfigOutside {

@@ -3,7 +3,15 @@
 //! cannot be renamed on its own is refused before anything is written.
 
 use super::world::NEW_CONFIG;
+use super::world::NOW;
+use super::world::OLD_CONFIG;
 use super::world::World;
+use super::world::invariant_at_rest;
+use super::world::write;
+use crate::ConfigOutside;
+use crate::Install;
+use crate::InstallError;
+use crate::TxKind;
 use crate::durable::fault;
 use crate::durable::fault::Fault;
 use crate::journal::TxState;
@@ -44,4 +52,79 @@ fn an_edit_between_exchange_and_rename_is_kept_and_needs_a_person() {
     std::fs::write(&world.config, NEW_CONFIG).unwrap();
     drop(world.ready());
     assert_eq!(world.seen(), world.expected(2, NEW_CONFIG));
+}
+
+/// An apply that is to write these files, up to its seal, which is refused.
+fn refused(world: &World, configs: &[ConfigOutside]) -> InstallError {
+    let package = world.package(2);
+    let built = World::build(world.ready(), &package, TxKind::Apply, "tx");
+    let Ok(Ok(building)) = built else {
+        panic!("not built")
+    };
+    let Err(failure) = building.seal(configs, NOW) else {
+        panic!("sealed")
+    };
+    let (ready, error) = failure.into_parts();
+    drop(ready);
+    error
+}
+
+fn change(world: &World, name: &str, path: &std::path::Path) -> ConfigOutside {
+    ConfigOutside {
+        name: name.to_owned(),
+        path: path.to_owned(),
+        ..world.config_change(NEW_CONFIG)
+    }
+}
+
+#[test]
+fn a_config_file_outside_that_leads_inside_is_refused_before_anything_is_written() {
+    let world = World::new();
+    let before = world.seen();
+    let link = world.dir.with_file_name("link");
+    std::os::unix::fs::symlink(&world.dir, &link).unwrap();
+    let paths = [
+        world.dir.join("data/records"),
+        world.dir.join("data/missing"),
+        link.join("data/records"),
+        world.state().join("install.toml"),
+    ];
+    for path in paths {
+        let error = refused(&world, &[change(&world, "agent", &path)]);
+        assert_eq!(error.code(), "config-inside", "{}", path.display());
+        drop(world.ready());
+        assert_eq!(world.seen(), before, "{}", path.display());
+    }
+    drop(world.ready());
+}
+
+#[test]
+fn a_config_file_beside_the_install_with_a_similar_name_is_outside() {
+    let world = World::new();
+    let beside = world.dir.with_file_name("app.toml");
+    write(&beside, OLD_CONFIG.as_bytes());
+    let install: Install = world.open();
+    let real = crate::real_path_of_config(&beside).unwrap();
+    assert!(!crate::outside::is_inside(install.place(), &real));
+}
+
+#[test]
+fn a_rollback_leaves_a_config_file_inside_to_the_tree() {
+    let world = World::new();
+    let path = world.state().join("install.toml");
+    let text = std::fs::read_to_string(&path).unwrap();
+    let inside = world.dir.join("data/records");
+    let declared = text.replace(
+        &world.config.display().to_string(),
+        &inside.display().to_string(),
+    );
+    std::fs::write(&path, declared).unwrap();
+    world.apply(2, OLD_CONFIG).unwrap();
+    std::fs::write(&inside, "newer").unwrap();
+    world
+        .roll_back(None, crate::ChangedState::LeaveBehind)
+        .unwrap();
+    assert_eq!(std::fs::read(&inside).unwrap(), b"records");
+    drop(world.ready());
+    invariant_at_rest(&world);
 }
