@@ -5,6 +5,7 @@
 //! | trick | defence |
 //! |---|---|
 //! | an absolute path, or a symlink, that leads into the install or its state directory | its real path is compared: `config-inside` |
+//! | two names, or a symlink, for one file: the second rename would undo the first | real paths are compared with each other: `config-twice` |
 //!
 //! Where such files are read, renamed and removed is `outside.rs`; when, is the commit's business.
 
@@ -30,9 +31,17 @@ pub(crate) fn write_configs(
         .iter()
         .filter(|config| config.before.as_deref() != Some(&config.after))
         .collect();
-    let mut swaps = Vec::new();
+    let mut swaps: Vec<ConfigSwap> = Vec::new();
     for config in &changed {
-        swaps.push(plan(&install.place, config, &transaction.txid)?);
+        let swap = plan(&install.place, config, &transaction.txid)?;
+        if let Some(first) = swaps.iter().find(|first| first.target == swap.target) {
+            return Err(InstallError::ConfigTwice {
+                first: first.name.clone(),
+                second: swap.name,
+                path: swap.target,
+            });
+        }
+        swaps.push(swap);
     }
     if swaps.is_empty() {
         return Ok(swaps);

@@ -38,6 +38,10 @@ pub const CODES: &[(&str, &str)] = &[
     ),
     ("config-inside", "name the file relative to the install"),
     (
+        "config-twice",
+        "declare each file under one name in `install.toml`",
+    ),
+    (
         "config-unreadable",
         "check the file named under `[config]`: it must be a regular file that can be read",
     ),
@@ -274,6 +278,18 @@ pub enum InstallError {
         /// The install's real path.
         install: PathBuf,
     },
+    /// Two config files that change are one.
+    #[error(
+        "config files `{first}` and `{second}` are both `{path}`, expected a file of its own for each name"
+    )]
+    ConfigTwice {
+        /// What the operator calls it.
+        first: String,
+        /// What the operator calls it too.
+        second: String,
+        /// Its real path.
+        path: PathBuf,
+    },
     /// A config file outside the install cannot be used.
     #[error("config file `{name}` at `{path}` cannot be used: {reason}")]
     ConfigUnreadable {
@@ -345,6 +361,7 @@ impl InstallError {
             Self::StateFormatLower { .. } => "state-format-lower",
             Self::ConfigChanged { .. } => "config-changed",
             Self::ConfigInside { .. } => "config-inside",
+            Self::ConfigTwice { .. } => "config-twice",
             Self::ConfigUnreadable { .. } => "config-unreadable",
             Self::SyncFailed { .. } => "sync-failed",
             Self::Package(error) => error.code(),

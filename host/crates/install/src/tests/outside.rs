@@ -128,3 +128,34 @@ fn a_rollback_leaves_a_config_file_inside_to_the_tree() {
     drop(world.ready());
     invariant_at_rest(&world);
 }
+
+#[test]
+fn two_names_for_one_config_file_are_refused_before_anything_is_written() {
+    let world = World::new();
+    let before = world.seen();
+    let link = world.dir.with_file_name("link.toml");
+    std::os::unix::fs::symlink(&world.config, &link).unwrap();
+    for second in [&world.config, &link] {
+        let configs = [
+            change(&world, "agent", &world.config),
+            change(&world, "other", second),
+        ];
+        let error = refused(&world, &configs);
+        assert_eq!(error.code(), "config-twice");
+        let text = error.to_string();
+        assert!(text.contains("`agent` and `other`"), "{text}");
+        drop(world.ready());
+        assert_eq!(world.seen(), before);
+    }
+    drop(world.ready());
+    invariant_at_rest(&world);
+}
+
+#[test]
+fn a_rollback_brings_a_config_file_with_two_names_back_once() {
+    let world = World::new();
+    world.declare_config_as("other");
+    world.apply(2, NEW_CONFIG).unwrap();
+    world.roll_back(None, crate::ChangedState::Refuse).unwrap();
+    assert_eq!(world.seen(), world.expected(1, OLD_CONFIG));
+}

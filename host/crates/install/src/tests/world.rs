@@ -111,17 +111,14 @@ impl World {
     }
 
     pub(super) fn declare_config(&self) {
+        self.declare_config_as("agent");
+    }
+
+    pub(super) fn declare_config_as(&self, name: &str) {
         let path = self.state().join("install.toml");
         let mut text = std::fs::read_to_string(&path).unwrap();
         let file = self.config.display().to_string();
-        text.extend([
-            "
-[config.agent]
-file = \"",
-            &file,
-            "\"
-",
-        ]);
+        text.extend(["\n[config.", name, "]\nfile = \"", &file, "\"\n"]);
         std::fs::write(&path, text).unwrap();
     }
 
