@@ -60,6 +60,12 @@ fn files(words: &[&str]) -> io::Result<String> {
                 .set_len(size)
                 .map(nothing)
         }
+        ["writeat", path, offset, text] => {
+            let offset = offset.parse().map_err(io::Error::other)?;
+            let mut file = fs::OpenOptions::new().write(true).open(path)?;
+            file.seek(io::SeekFrom::Start(offset))?;
+            file.write_all(text.as_bytes()).map(nothing)
+        }
         ["fill", path, kib] => {
             let mut file = fs::File::create(path)?;
             for _ in 0..kib.parse().map_err(io::Error::other)? {

@@ -15,9 +15,9 @@
 //! | a fifo that hangs the host, devices, sockets | the kind is looked at before and after opening, and opening never waits |
 //! | moving a directory to rename what is in it | every name in the subtree is judged at both ends |
 //! | moving a protected file by its parent | directories above protected paths are not moved or removed |
-//! | a sparse file | growth counts as bytes written |
+//! | a sparse file, by its size or by a write far behind its end | growth counts as bytes written |
 //! | handles kept over a rename | paths of open handles are rewritten; each use is resolved and judged again |
-//! | learning what is there from errors | outside of the grants all answers are the same |
+//! | learning what is there from errors, also by `private/..` or a link | outside of the grants all answers are the same; each directory on the way is judged before it is looked at |
 //! | time stamps, inode numbers, order of listings | blank, hashed from the path, sorted |
 
 mod account;

@@ -15,7 +15,7 @@ impl Files {
     /// Removes a file or link.
     pub(super) fn unlink(&mut self, base: &str, path: &str) -> Outcome {
         let place = self.resolve(base, path, false)?;
-        let Some(stat) = place.stat()? else {
+        let Some(stat) = self.stat(&place)? else {
             return Err(self.missing(&place.path));
         };
         let kind = FileType::from_raw_mode(stat.st_mode);
@@ -44,7 +44,7 @@ impl Files {
     /// Removes an empty directory.
     pub(super) fn remove_directory(&mut self, base: &str, path: &str) -> Outcome {
         let place = self.resolve(base, path, false)?;
-        let Some(stat) = place.stat()? else {
+        let Some(stat) = self.stat(&place)? else {
             return Err(self.missing(&place.path));
         };
         self.may_change_directory(&place.path)
@@ -90,7 +90,7 @@ impl Files {
         }
         match read_link(&place)? {
             Some(target) => Ok(target),
-            None if place.stat()?.is_none() => Err(Refusal::MISSING),
+            None if self.stat(&place)?.is_none() => Err(Refusal::MISSING),
             None => Err(Refusal::INVALID),
         }
     }
@@ -104,7 +104,7 @@ impl Files {
         times: &Timestamps,
     ) -> Outcome {
         let place = self.resolve(base, path, follow)?;
-        let Some(stat) = place.stat()? else {
+        let Some(stat) = self.stat(&place)? else {
             return Err(self.missing(&place.path));
         };
         let kind = FileType::from_raw_mode(stat.st_mode);

@@ -7,7 +7,6 @@ use super::OpenFile;
 use super::refusal::Outcome;
 use super::refusal::Refusal;
 use super::resolve::Place;
-use rustix::fs::AtFlags;
 use rustix::fs::FileType;
 use rustix::fs::Mode;
 use rustix::fs::OFlags;
@@ -54,22 +53,11 @@ impl Facts {
     }
 }
 
-impl Place {
-    /// What is there, if anything; a link is looked at, not followed.
-    pub(super) fn stat(&self) -> Outcome<Option<Stat>> {
-        match rustix::fs::statat(self.parent(), self.name(), AtFlags::SYMLINK_NOFOLLOW) {
-            Ok(stat) => Ok(Some(stat)),
-            Err(Errno::NOENT) => Ok(None),
-            Err(errno) => Err(errno.into()),
-        }
-    }
-}
-
 impl Files {
     /// Opens or makes a file, or opens a directory.
     pub(super) fn open(&mut self, base: &str, path: &str, how: How) -> Outcome<Node> {
         let place = self.resolve(base, path, how.follow)?;
-        let Some(stat) = place.stat()? else {
+        let Some(stat) = self.stat(&place)? else {
             if how.create {
                 return self.create(place, how);
             }
@@ -142,11 +130,11 @@ impl Files {
     }
 
     fn create(&mut self, place: Place, how: How) -> Outcome<Node> {
+        self.may_create(&place.path)
+            .map_err(|refusal| self.refused(&place.path, "create", refusal))?;
         if how.directory {
             return Err(Refusal::INVALID);
         }
-        self.may_create(&place.path)
-            .map_err(|refusal| self.refused(&place.path, "create", refusal))?;
         self.trail.change(&place.path)?;
         self.account.create()?;
         let access = if how.read {
@@ -177,7 +165,7 @@ impl Files {
         if place.path.is_empty() {
             return Err(Refusal::EXISTS);
         }
-        if place.stat()?.is_some() && self.may_see_directory(&place.path) {
+        if self.stat(&place)?.is_some() && self.may_see_directory(&place.path) {
             return Err(Refusal::EXISTS);
         }
         self.may_create_directory(&place.path)
@@ -200,7 +188,7 @@ impl Files {
         follow: bool,
     ) -> Outcome<(Facts, String)> {
         let place = self.resolve(base, path, follow)?;
-        let Some(stat) = place.stat()? else {
+        let Some(stat) = self.stat(&place)? else {
             return Err(self.missing(&place.path));
         };
         let facts = Facts::of(&stat);

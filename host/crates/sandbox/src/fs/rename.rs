@@ -53,10 +53,10 @@ impl Files {
     ) -> Outcome<Option<Moved>> {
         let from = self.resolve(from.0, from.1, false)?;
         let to = self.resolve(to.0, to.1, false)?;
-        let Some(stat) = from.stat()? else {
+        let Some(stat) = self.stat(&from)? else {
             return Err(self.missing(&from.path));
         };
-        let replaced = to.stat()?;
+        let replaced = self.stat(&to)?;
         let names = self.judge_move(&from, &stat, &to)?;
         if let Some(replaced) = &replaced {
             self.judge_replaced(&to.path, replaced)?;
@@ -138,7 +138,7 @@ impl Files {
                     }
                     Kind::Symlink => {
                         self.judge_file(&old, &new, 0)?;
-                        let place = self.root.resolve("", &old, false)?;
+                        let place = self.root.place(old.clone())?;
                         let target = super::resolve::read_link(&place)?.unwrap_or_default();
                         if !super::change::stays_inside(&target, &new) {
                             return Err(self.denied(&new, "link"));
@@ -174,8 +174,8 @@ impl Files {
     }
 
     fn mode_of(&self, path: &str) -> Outcome<u32> {
-        let place = self.root.resolve("", path, false)?;
-        Ok(place.stat()?.ok_or(Refusal::MISSING)?.st_mode)
+        let place = self.root.place(path.to_owned())?;
+        Ok(self.stat(&place)?.ok_or(Refusal::MISSING)?.st_mode)
     }
 }
 

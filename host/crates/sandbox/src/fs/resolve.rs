@@ -5,15 +5,20 @@
 //! `..`, the path is walked here, name by name: a link's target is put in the place of its name, and
 //! the result is always opened again from the root without following anything. So whatever changes
 //! meanwhile, the handle is below the root, and the path that is judged is the one that is used.
+//!
+//! Each directory on the way is judged before it is looked at, and an error about a path that the step
+//! may not see is always the same one: a way through `private/..` must not tell whether there is one.
 
 use super::Files;
 use super::judge::split;
 use super::refusal::Outcome;
 use super::refusal::Refusal;
 use crate::limits::PATH_BYTES;
+use rustix::fs::AtFlags;
 use rustix::fs::Mode;
 use rustix::fs::OFlags;
 use rustix::fs::ResolveFlags;
+use rustix::fs::Stat;
 use rustix::io::Errno;
 use std::collections::VecDeque;
 use std::fs::File;
@@ -79,120 +84,172 @@ impl Root {
         )?)
     }
 
-    /// Resolves `path` from the directory `base`. `follow` says whether a link at the end is followed.
-    pub(super) fn resolve(&self, base: &str, path: &str, follow: bool) -> Outcome<Place> {
-        if path.len() > PATH_BYTES {
-            return Err(Refusal::System(Errno::NAMETOOLONG));
-        }
-        if path.starts_with('/') {
-            return Err(Refusal::NotPermitted);
-        }
-        if path.is_empty() {
-            return Err(Refusal::MISSING);
-        }
-        if path.contains('\0') {
-            return Err(Refusal::INVALID);
-        }
-        let names: Vec<&str> = path
-            .split('/')
-            .filter(|n| !n.is_empty() && *n != ".")
-            .collect();
-        if !names.contains(&"..") {
-            let full = join(base, &names);
-            if full.is_empty() {
-                return Ok(Place {
-                    parent: Arc::clone(&self.0),
-                    path: full,
-                });
-            }
-            match self.directory(split(&full).0) {
-                Ok(parent) => {
-                    let place = Place { parent, path: full };
-                    if !follow || read_link(&place)?.is_none() {
-                        return Ok(place);
-                    }
-                }
-                Err(Refusal::LOOP) => {}
-                Err(refusal) => return Err(refusal),
-            }
-        }
-        self.walk(base, &names, follow)
-    }
-
-    fn walk(&self, base: &str, names: &[&str], follow: bool) -> Outcome<Place> {
-        let mut done: Vec<String> = base
-            .split('/')
-            .filter(|n| !n.is_empty())
-            .map(Into::into)
-            .collect();
-        let mut ahead: VecDeque<String> = names.iter().map(|name| (*name).to_owned()).collect();
-        let mut links = 0;
-        while let Some(name) = ahead.pop_front() {
-            if name == ".." {
-                // What is left has to be a directory, as for the kernel.
-                self.directory(&done.join("/"))?;
-                done.pop().ok_or(Refusal::NotPermitted)?;
-                continue;
-            }
-            let parent = self.directory(&done.join("/"))?;
-            done.push(name);
-            if ahead.is_empty() && !follow {
-                return Ok(Place {
-                    parent,
-                    path: done.join("/"),
-                });
-            }
-            let place = Place {
-                parent,
-                path: done.join("/"),
-            };
-            let Some(target) = read_link(&place)? else {
-                if ahead.is_empty() {
-                    return Ok(place);
-                }
-                continue;
-            };
-            links += 1;
-            if links > LINKS || target.len() > PATH_BYTES {
-                return Err(Refusal::LOOP);
-            }
-            if target.starts_with('/') {
-                return Err(Refusal::NotPermitted);
-            }
-            done.pop();
-            for part in target.rsplit('/').filter(|n| !n.is_empty() && *n != ".") {
-                ahead.push_front(part.to_owned());
-            }
-        }
-        // The path ends in a directory that `..` or a link led to.
-        let path = done.join("/");
+    /// The place at a path without links.
+    pub(super) fn place(&self, path: String) -> Outcome<Place> {
         let parent = self.directory(split(&path).0)?;
         Ok(Place { parent, path })
+    }
+
+    /// The place at a path without `..`; none where a link is on the way, or at an end that is followed.
+    fn plain(&self, path: String, follow: bool) -> Outcome<Option<Place>> {
+        let place = match self.place(path) {
+            Ok(place) => place,
+            Err(Refusal::LOOP) => return Ok(None),
+            Err(refusal) => return Err(refusal),
+        };
+        if follow && !place.path.is_empty() && read_link(&place)?.is_some() {
+            return Ok(None);
+        }
+        Ok(Some(place))
+    }
+}
+
+/// How far a walk has come.
+#[derive(Debug)]
+struct Walk {
+    /// The names behind, without links: the path that the next name is looked up in.
+    done: Vec<String>,
+    ahead: VecDeque<String>,
+    links: usize,
+    /// Whether a link led on that the step may not read: no error may tell where it leads.
+    blind: bool,
+}
+
+impl Walk {
+    fn path(&self) -> String {
+        self.done.join("/")
+    }
+
+    /// Puts a link's target in the place of its name.
+    fn turn(&mut self, target: &str) -> Outcome {
+        self.links += 1;
+        if self.links > LINKS || target.len() > PATH_BYTES {
+            return Err(Refusal::LOOP);
+        }
+        if target.starts_with('/') {
+            return Err(Refusal::NotPermitted);
+        }
+        self.done.pop();
+        for part in target.rsplit('/').filter(|n| !n.is_empty() && *n != ".") {
+            self.ahead.push_front(part.to_owned());
+        }
+        Ok(())
     }
 }
 
 impl Files {
-    /// Resolves a path for the step: errors tell it nothing about what it was not granted.
+    /// Resolves `path` from the directory `base`; `follow` says whether a link at the end is followed.
+    /// Errors tell the step nothing about what it was not granted.
     pub(super) fn resolve(&mut self, base: &str, path: &str, follow: bool) -> Outcome<Place> {
-        let refusal = match self.root.resolve(base, path, follow) {
+        let names = names(path).inspect_err(|refusal| {
+            if *refusal == Refusal::NotPermitted {
+                self.trail.deny(path, "resolve");
+            }
+        })?;
+        let asked = join(base, &names);
+        if !names.contains(&"..") {
+            match self.root.plain(asked.clone(), follow) {
+                Ok(Some(place)) => return Ok(place),
+                Ok(None) => {}
+                Err(refusal) if self.may_see_directory(&asked) => return Err(refusal),
+                Err(_) => return Err(self.denied(&asked, "resolve")),
+            }
+        }
+        let mut walk = Walk {
+            done: base
+                .split('/')
+                .filter(|n| !n.is_empty())
+                .map(Into::into)
+                .collect(),
+            ahead: names.iter().map(|name| (*name).to_owned()).collect(),
+            links: 0,
+            blind: false,
+        };
+        let refusal = match self.walk(&mut walk, follow) {
             Ok(place) => return Ok(place),
             Err(refusal) => refusal,
         };
-        let names: Vec<&str> = path
-            .split('/')
-            .filter(|n| !n.is_empty() && *n != ".")
-            .collect();
-        let asked = join(base, &names);
-        if refusal == Refusal::NotPermitted {
+        let reached = walk.path();
+        if walk.blind || !self.may_see_directory(&reached) {
+            return Err(self.denied(&reached, "resolve"));
+        }
+        if matches!(refusal, Refusal::NotGranted | Refusal::NotPermitted) {
             self.trail.deny(&asked, "resolve");
-            return Err(refusal);
         }
-        if names.contains(&"..") || self.may_see_directory(&asked) {
-            return Err(refusal);
-        }
-        self.trail.deny(&asked, "resolve");
-        Err(Refusal::NotGranted)
+        Err(refusal)
     }
+
+    /// Walks to the end; after an error, `walk` stands at the path that the error is about.
+    fn walk(&self, walk: &mut Walk, follow: bool) -> Outcome<Place> {
+        while let Some(name) = walk.ahead.pop_front() {
+            if name == ".." {
+                // What is left has to be a directory, as for the kernel.
+                let left = walk.path();
+                self.enter(&left)?;
+                self.root.directory(&left)?;
+                walk.done.pop().ok_or(Refusal::NotPermitted)?;
+                continue;
+            }
+            walk.done.push(name);
+            let path = walk.path();
+            self.enter(split(&path).0)?;
+            let place = self.root.place(path)?;
+            let is_last = walk.ahead.is_empty();
+            if is_last && !follow {
+                return Ok(place);
+            }
+            match read_link(&place)? {
+                None if is_last => return Ok(place),
+                None => {}
+                Some(_) if self.is_hidden(&place.path) => return Err(Refusal::NotGranted),
+                Some(target) => {
+                    walk.blind |= !self.may_read(&place.path);
+                    walk.turn(&target)?;
+                }
+            }
+        }
+        // The path ends in a directory that `..` or a link led to.
+        let path = walk.path();
+        self.enter(&path)?;
+        self.root.place(path)
+    }
+
+    /// May the way lead through this directory? Asked before anybody looks whether it is there.
+    fn enter(&self, directory: &str) -> Outcome {
+        if self.may_see_directory(directory) {
+            Ok(())
+        } else {
+            Err(Refusal::NotGranted)
+        }
+    }
+
+    /// What stands at a place, if anything; that looking fails tells nothing about what was not granted.
+    pub(super) fn stat(&self, place: &Place) -> Outcome<Option<Stat>> {
+        match rustix::fs::statat(place.parent(), place.name(), AtFlags::SYMLINK_NOFOLLOW) {
+            Ok(stat) => Ok(Some(stat)),
+            Err(Errno::NOENT) => Ok(None),
+            Err(_) if !self.may_see_directory(&place.path) => Err(Refusal::NotGranted),
+            Err(errno) => Err(errno.into()),
+        }
+    }
+}
+
+/// The names of a path; refuses by its text alone.
+fn names(path: &str) -> Outcome<Vec<&str>> {
+    if path.len() > PATH_BYTES {
+        return Err(Refusal::System(Errno::NAMETOOLONG));
+    }
+    if path.starts_with('/') {
+        return Err(Refusal::NotPermitted);
+    }
+    if path.is_empty() {
+        return Err(Refusal::MISSING);
+    }
+    if path.contains('\0') {
+        return Err(Refusal::INVALID);
+    }
+    let names = path.split('/').filter(|n| !n.is_empty() && *n != ".");
+    Ok(names.collect())
 }
 
 fn join(base: &str, names: &[&str]) -> String {

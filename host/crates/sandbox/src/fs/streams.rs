@@ -94,17 +94,25 @@ impl Files {
         Ok((bytes, read == 0 && len > 0))
     }
 
-    /// Writes all of the bytes, if the budget allows all of them.
+    /// Writes all of the bytes, if the budget allows them and all that the file grows: behind its end,
+    /// what lies between counts as well, since whoever reads the file later reads it.
     pub(super) fn write_at(&mut self, file: &OpenFile, bytes: &[u8], offset: u64) -> Outcome {
         if !file.may_write {
             return Err(Refusal::BAD_HANDLE);
         }
+        if bytes.is_empty() {
+            return Ok(());
+        }
+        // The length is asked for each time: another handle may have cut the file meanwhile.
+        let old = file.file.metadata()?.len();
+        let len = bytes.len() as u64;
+        let charged = len.max(offset.saturating_add(len).saturating_sub(old));
         self.trail.change(&file.path)?;
-        self.account.write(bytes.len() as u64)?;
+        self.account.write(charged)?;
         file.file.write_all_at(bytes, offset)?;
         let touched = self.trail.change(&file.path)?;
         touched.written = true;
-        touched.written_bytes += bytes.len() as u64;
+        touched.written_bytes += charged;
         Ok(())
     }
 

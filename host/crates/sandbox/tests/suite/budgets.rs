@@ -8,6 +8,9 @@ use cofferdam_sandbox::Verdict;
 
 const SPENT: &str = "QuotaExceeded";
 
+/// The guest's C library says of every failed stream only that it failed.
+const STREAM_SPENT: &str = "Uncategorized";
+
 #[test]
 fn bytes_beyond_the_budget_are_not_written() {
     let mut bench = Bench::writable();
@@ -26,6 +29,30 @@ fn a_sparse_file_counts_as_what_it_could_become() {
     let ran = bench.script_ran(&["cut /data/a 1000000000", "cut /data/a 100"]);
     assert_eq!(ran.answers(), [SPENT, "ok"]);
     assert_eq!(bench.text("data/a").len(), 100);
+}
+
+#[test]
+fn a_write_far_beyond_the_end_is_charged_for_all_of_it() {
+    let mut bench = Bench::writable();
+    bench.limits.written_bytes = 64 << 10;
+    bench.refuses(&[
+        ("writeat /data/a 1099511627776 x", STREAM_SPENT),
+        ("writeat /data/a 9223372036854775807 x", STREAM_SPENT),
+        ("writeat /data/a 65541 x", STREAM_SPENT),
+    ]);
+    // In small steps, and by growing what was cut before, it comes to the same.
+    let ran = bench.script_ran(&[
+        "writeat /data/a 40004 x",
+        "cut /data/a 5",
+        "writeat /data/a 40004 x",
+        "writeat /data/a 20004 y",
+        "writeat /data/a 6 z",
+    ]);
+    assert_eq!(ran.answers(), ["ok", "ok", STREAM_SPENT, "ok", "ok"]);
+    assert_eq!(ran.outcome.record.spent, [Budget::WrittenBytes].into());
+    assert_eq!(ran.outcome.record.usage.written_bytes, 40_000 + 20_000 + 1);
+    assert_eq!(ran.touched("data/a").written_bytes, 40_000 + 20_000 + 1);
+    assert_eq!(bench.text("data/a").len(), 20_005);
 }
 
 #[test]

@@ -95,6 +95,135 @@ fn a_link_is_judged_by_where_it_leads() {
     );
 }
 
+/// The answer to a line, which has to leave everything as it is.
+fn told(bench: &Bench, line: &str) -> String {
+    let before = bench.snapshot();
+    let answer = bench.script(&[line]).remove(0);
+    assert_eq!(bench.snapshot(), before, "after `{line}`");
+    answer
+}
+
+#[test]
+fn no_way_round_tells_whether_something_ungranted_is_there() {
+    let long = "n".repeat(300);
+    let bench = Bench::writable()
+        .file("private/sub/file", "")
+        .symlink("private", "alias")
+        .symlink("round", "round")
+        .symlink("/etc", "absolute")
+        .symlink("../..", "out")
+        .symlink("../private", "data/door")
+        .symlink("../nothere", "data/nodoor")
+        .symlink("../private/sub/file", "data/toafile")
+        .symlink("../round", "data/toaloop")
+        .symlink("../private/../data/a", "data/detour")
+        .symlink("../nothere/../data/a", "data/nodetour");
+    let ways = [
+        "private",
+        "private/sub",
+        "private/sub/file",
+        "private/sub/nothere",
+        "private/nothere",
+        "nothere",
+        "nothere/sub",
+        "alias",
+        "alias/sub/file",
+        "round",
+        "absolute",
+        "out",
+        "data/door",
+        "data/door/sub",
+        "data/door/sub/file",
+        "data/door/nothere",
+        "data/nodoor",
+        "data/nodoor/sub",
+        "data/toafile",
+        "data/toaloop",
+        "data/detour",
+        "data/nodetour",
+    ];
+    for way in ways {
+        for line in [
+            format!("read /{way}/x"),
+            format!("read /{way}/x/y"),
+            format!("read /{way}/../data/a"),
+            format!("read /{way}/x/../../data/a"),
+            format!("read /data/../{way}/../data/a"),
+            format!("lstat /{way}/{long}"),
+            format!("lstat /{way}/../{long}/../data/a"),
+            format!("mkdir /{way}/x"),
+            format!("write /{way}/x x"),
+            format!("rename /{way}/x /data/b"),
+            format!("rename /data/a /{way}/x"),
+        ] {
+            assert_eq!(told(&bench, &line), DENIED, "{line}");
+        }
+    }
+    for way in ["data/detour", "data/nodetour"] {
+        assert_eq!(told(&bench, &format!("read /{way}")), DENIED, "{way}");
+    }
+    // What is granted gets the truth, also on the way through a link or `..`.
+    let bench = Bench::writable().symlink("../data", "data/self");
+    assert_eq!(
+        bench.script(&[
+            "read /data/self/a",
+            "read /data/self/../data/a",
+            "read /data/nothere/../a",
+            "read /data/self/nothere/x",
+            "read /data/a/../a",
+            "read /data/self/nothere",
+        ]),
+        [
+            "ok hello",
+            "ok hello",
+            "NotFound",
+            "NotFound",
+            "NotADirectory",
+            "NotFound"
+        ]
+    );
+}
+
+#[test]
+fn a_hidden_link_is_not_followed() {
+    Bench::writable()
+        .symlink("a", "data/hidden")
+        .symlink("../data", "data/way")
+        .hidden(&["data/hidden", "data/way"])
+        .refuses(&[
+            ("read /data/hidden", DENIED),
+            ("read /data/nothere", "NotFound"),
+            ("read /data/way/a", DENIED),
+            ("read /data/way/../data/a", DENIED),
+        ]);
+}
+
+#[test]
+fn a_link_that_a_step_makes_is_no_peephole() {
+    for target in [
+        "../secret",
+        "../secret/key",
+        "../secret/nothere",
+        "../nothere",
+    ] {
+        let bench = Bench::writable();
+        assert_eq!(
+            bench.script(&[
+                &format!("symlink {target} /data/l"),
+                "read /data/l",
+                "stat /data/l",
+                "read /data/l/x",
+                "read /data/l/x/y",
+                "read /data/l/../data/a",
+                "mkdir /data/l/x",
+                "readlink /data/l/x",
+            ])[1..],
+            [DENIED; 7],
+            "{target}"
+        );
+    }
+}
+
 #[test]
 fn links_in_circles_end() {
     Bench::writable()
