@@ -15,7 +15,8 @@ use cofferdam_tree::stage::Stage;
 use crate::commit::Built;
 use crate::commit::Contents;
 use crate::commit::Sealed;
-use crate::config_swaps::write_configs;
+use crate::config_swaps;
+use crate::config_swaps::Change;
 use crate::durable;
 use crate::durable::SyncFs;
 use crate::error::Doing as _;
@@ -25,6 +26,7 @@ use crate::failure::undo;
 use crate::generation;
 use crate::generation::Known;
 use crate::generation::SavedConfig;
+use crate::journal::ConfigSwap;
 use crate::journal::GenerationRecord;
 use crate::journal::Journal;
 use crate::journal::Transaction;
@@ -398,27 +400,45 @@ fn seal(
     let doing = || "write down the sealed tree".to_owned();
     let left = install.place.open_generation(from).doing(doing)?;
     let made = install.place.open_generation(to).doing(doing)?;
+    let planned = config_swaps::plan(install, configs.iter().map(Change::from))?;
+    let swaps = config_swaps::swaps_of(&planned);
     generation::write_inventory(&made, &staged.inventory)?;
     let declared = outside::read_declared(install.settings()?)?;
-    generation::write_left(&left, &classified.drift, &declared)?;
-    let swaps = write_configs(install, configs)?;
-    let declared: Vec<SavedConfig> = declared
-        .into_iter()
-        .map(
-            |(saved, _)| match swaps.iter().find(|swap| swap.target == saved.target) {
-                Some(swap) => SavedConfig {
-                    digest: swap.new_digest,
-                    ..saved
-                },
-                None => saved,
-            },
-        )
-        .collect();
-    generation::write_known(&made, layout::MADE, &Known::new(&[], declared))?;
+    generation::write_left(&left, &classified.drift, &declared, &swaps)?;
+    config_swaps::write(install, &planned)?;
+    generation::write_known(
+        &made,
+        layout::MADE,
+        &Known::new(&[], known(declared, &swaps)),
+    )?;
     sync.sync()
         .map_err(|source| InstallError::SyncFailed { source })?;
     Ok(Contents {
         built: Some(Built { staged, classified }),
         swaps,
     })
+}
+
+/// The config files outside as the next generation has them: those found, changed or created by the
+/// swaps.
+fn known(found: Vec<(SavedConfig, Vec<u8>)>, swaps: &[ConfigSwap]) -> Vec<SavedConfig> {
+    let mut known: Vec<SavedConfig> = found.into_iter().map(|(saved, _)| saved).collect();
+    for swap in swaps {
+        let Some(digest) = swap.new_digest else {
+            continue;
+        };
+        let mut is_known = false;
+        for saved in known.iter_mut().filter(|saved| saved.target == swap.target) {
+            saved.digest = digest;
+            is_known = true;
+        }
+        if !is_known {
+            known.push(SavedConfig {
+                name: swap.name.clone(),
+                target: swap.target.clone(),
+                digest,
+            });
+        }
+    }
+    known
 }

@@ -10,7 +10,7 @@
 //! 4. the exchange;
 //! 5. both parent directories are synced. No config file is renamed before: on two real file
 //!    systems a rename was seen to survive a power cut that the exchange did not;
-//! 6. each config file is renamed, and its directory synced;
+//! 6. each config file is renamed, or removed, and its directory synced;
 //! 7. the document written ahead takes the journal's place.
 //!
 //! Until (4) a failure undoes everything. After it nothing is undone: the new generation is live,

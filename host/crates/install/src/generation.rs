@@ -29,6 +29,7 @@ use serde::Serialize;
 use crate::durable;
 use crate::error::Doing as _;
 use crate::error::InstallError;
+use crate::journal::ConfigSwap;
 use crate::journal::Journal;
 use crate::layout;
 use crate::layout::Place;
@@ -51,6 +52,20 @@ pub(crate) struct Known {
     /// Config files outside the install. Of a generation that was left, their content stands in
     /// `config/`.
     pub(crate) configs: Vec<SavedConfig>,
+    /// Config files outside that were not there when the generation was left, and that the
+    /// transaction which left it created.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) absent: Vec<AbsentConfig>,
+}
+
+/// A config file outside the install that a generation did not have.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct AbsentConfig {
+    /// What the operator calls it.
+    pub(crate) name: String,
+    /// Its real path.
+    pub(crate) target: PathBuf,
 }
 
 /// A config file outside the install, as a generation knew it.
@@ -71,6 +86,7 @@ impl Known {
             cofferdam: KNOWN_FORMAT.to_owned(),
             drift: drift.iter().map(known_as).collect(),
             configs,
+            absent: Vec::new(),
         }
     }
 
@@ -375,17 +391,27 @@ pub(crate) fn write_known(
 }
 
 /// Writes what is known of a generation that is about to be left, with the content of its config
-/// files, unsynced.
+/// files, and those that `swaps` will create, unsynced.
 pub(crate) fn write_left(
     folder: &Dir,
     drift: &[Drift],
     configs: &[(SavedConfig, Vec<u8>)],
+    swaps: &[ConfigSwap],
 ) -> Result<(), InstallError> {
     let doing = || format!("write `{}`", layout::CONFIG);
-    let known = Known::new(
-        drift,
-        configs.iter().map(|(saved, _)| saved.clone()).collect(),
-    );
+    let created = swaps.iter().filter(|swap| swap.old_digest.is_none());
+    let known = Known {
+        absent: created
+            .map(|swap| AbsentConfig {
+                name: swap.name.clone(),
+                target: swap.target.clone(),
+            })
+            .collect(),
+        ..Known::new(
+            drift,
+            configs.iter().map(|(saved, _)| saved.clone()).collect(),
+        )
+    };
     write_known(folder, layout::LEFT, &known)?;
     if !configs.is_empty() {
         let kept = durable::ensure_directory(folder, layout::CONFIG).doing(doing)?;

@@ -5,6 +5,9 @@
 //! under a name that the journal already knows. It takes the target's place only after the exchange
 //! is durable, and only while the target still holds what it held when the transaction read it:
 //! nothing that somebody else wrote is ever overwritten.
+//!
+//! A file that a transaction creates is removed again by a rollback to a generation that was left
+//! without it, under the same rule: at the same moment, and only while it holds what was read.
 
 use std::fs::File;
 use std::io;
@@ -197,7 +200,7 @@ pub(crate) fn plan_swap(
     located: &Located,
     txid: &str,
     before: Option<&[u8]>,
-    after: &[u8],
+    after: Option<&[u8]>,
 ) -> ConfigSwap {
     ConfigSwap {
         name: name.to_owned(),
@@ -206,7 +209,7 @@ pub(crate) fn plan_swap(
             .path
             .with_file_name(layout::config_temporary(&located.name, txid)),
         old_digest: before.map(Digest::of),
-        new_digest: Digest::of(after),
+        new_digest: after.map(Digest::of),
     }
 }
 
@@ -245,22 +248,34 @@ pub(crate) fn observe(swap: &ConfigSwap) -> ConfigFound {
             .transpose()
     };
     let target = match digest_at(&swap.target) {
-        Ok(Some(found)) if found == swap.new_digest => TargetFound::New,
+        Ok(found) if found == swap.new_digest => TargetFound::New,
         Ok(found) if found == swap.old_digest => TargetFound::Old,
+        // A file that is to be gone is gone with its whole directory too.
+        Err(error) if swap.new_digest.is_none() && error.kind() == io::ErrorKind::NotFound => {
+            TargetFound::New
+        }
         Ok(Some(_) | None) | Err(_) => TargetFound::Neither,
     };
-    let waiting = matches!(digest_at(&swap.temporary), Ok(Some(found)) if found == swap.new_digest);
+    let waiting = match swap.new_digest {
+        Some(new) => matches!(digest_at(&swap.temporary), Ok(Some(found)) if found == new),
+        None => true,
+    };
     ConfigFound { target, waiting }
 }
 
-/// Puts the next content in its target's place. Only after the exchange is durable.
-pub(crate) fn rename_into_place(swap: &ConfigSwap) -> io::Result<()> {
+/// Puts the next content in its target's place, or removes the target. Only after the exchange is
+/// durable.
+pub(crate) fn put_in_place(swap: &ConfigSwap) -> io::Result<()> {
     let (folder, target) = reopen(&swap.target)?;
-    let (_, temporary) = reopen(&swap.temporary)?;
-    // Before: the target is old, and recovery renames it. After: it is new, or old again after a
-    // power cut, and recovery finishes either.
-    durable::rename_over(&folder, &temporary, &target)?;
-    // After the sync: it is new.
+    // Before: the target is old, and recovery comes here again. After: it is new, or gone; or old
+    // again after a power cut, and recovery finishes either.
+    if swap.new_digest.is_some() {
+        let (_, temporary) = reopen(&swap.temporary)?;
+        durable::rename_over(&folder, &temporary, &target)?;
+    } else {
+        durable::remove_file(&folder, &target)?;
+    }
+    // After the sync: it is new, or gone.
     durable::sync_directory(&folder)
 }
 

@@ -313,7 +313,7 @@ fn move_back(install: &mut Install) -> Result<(), InstallError> {
 /// The exchange happened: what comes after it, in the order of the commit.
 ///
 /// Time has passed since each config file was looked at, so each is looked at again just before its
-/// rename: what somebody wrote meanwhile is not overwritten, it needs a person.
+/// rename or removal: what somebody wrote meanwhile is not overwritten, it needs a person.
 pub(crate) fn finish(install: &mut Install, renames: &[usize]) -> Result<(), InstallError> {
     let Some(after) = install.journal.committed() else {
         return Ok(());
@@ -335,8 +335,8 @@ pub(crate) fn finish(install: &mut Install, renames: &[usize]) -> Result<(), Ins
     durable::sync_directory(&slot).doing(|| "make the exchange durable".to_owned())?;
     for swap in renames.iter().filter_map(|place| configs.get(*place)) {
         match outside::observe(swap).target {
-            // Before and after: see `rename_into_place`; each is finished by the next recovery.
-            TargetFound::Old => outside::rename_into_place(swap)
+            // Before and after: see `put_in_place`; each is finished by the next recovery.
+            TargetFound::Old => outside::put_in_place(swap)
                 .doing(|| format!("put config file `{}` in place", swap.target.display()))?,
             TargetFound::New => {}
             TargetFound::Neither => {

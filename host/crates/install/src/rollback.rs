@@ -6,9 +6,11 @@
 //! edited in place. State that changed since the live generation was made would be left behind, so
 //! that is a refusal unless the caller says otherwise. Live files are the same for every
 //! generation: they are linked anew into the tree that comes back. The generation that is left
-//! stays, with its tree, its state and its config files.
+//! stays, with its tree, its state and its config files. A config file outside that was created
+//! when the target was left is removed with the way back to it, after it was saved too.
 
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 
 use cap_std::fs::Dir;
 use cofferdam_package::digest::Digest;
@@ -24,7 +26,9 @@ use crate::building::discard;
 use crate::building::stop_noted;
 use crate::commit::Contents;
 use crate::commit::Sealed;
-use crate::config_swaps::write_configs;
+use crate::config_swaps;
+use crate::config_swaps::Change;
+use crate::config_swaps::Planned;
 use crate::durable;
 use crate::durable::SyncFs;
 use crate::error::Doing as _;
@@ -33,6 +37,9 @@ use crate::error::StateChanges;
 use crate::failure::Failure;
 use crate::failure::undo;
 use crate::generation;
+use crate::generation::AbsentConfig;
+use crate::generation::Known;
+use crate::journal::ConfigSwap;
 use crate::journal::Transaction;
 use crate::journal::TreeSource;
 use crate::journal::TxKind;
@@ -41,7 +48,6 @@ use crate::layout;
 use crate::lock::Lock;
 use crate::open::Install;
 use crate::outside;
-use crate::outside::ConfigOutside;
 use crate::ready::Ready;
 use crate::recover::write_journal;
 
@@ -335,7 +341,11 @@ fn seal(
     let doing = || format!("move the tree of generation {to}");
     let slot = install.place.open_generation(from).doing(doing)?;
     let home = install.place.open_generation(to).doing(doing)?;
-    save_left(install, &slot)?;
+    let mut planned = plan_configs(install, to)?;
+    let saved = save_left(install, &slot, &config_swaps::swaps_of(&planned))?;
+    // Nothing is removed of which there is no copy.
+    planned.retain(|planned| planned.after.is_some() || saved.contains(&planned.swap.target));
+    let swaps = config_swaps::swaps_of(&planned);
 
     let tree = layout::directory_inode(&home, layout::TREE).doing(doing)?;
     let tree = tree.ok_or_else(|| install.no_generation(to.to_string()))?;
@@ -355,50 +365,93 @@ fn seal(
         &inventory,
         patterns,
     )?;
-    let swaps = restore_configs(install, to)?;
+    config_swaps::write(install, &planned)?;
     sync.sync()
         .map_err(|source| InstallError::SyncFailed { source })?;
     Ok(Contents { built: None, swaps })
 }
 
-/// What is known of the generation that is left, with its config files.
-fn save_left(install: &Install, folder: &Dir) -> Result<(), InstallError> {
+/// What is known of the generation that is left, with its config files; answers with those that
+/// were saved.
+fn save_left(
+    install: &Install,
+    folder: &Dir,
+    swaps: &[ConfigSwap],
+) -> Result<BTreeSet<PathBuf>, InstallError> {
     let mut configs = outside::read_declared(install.settings()?)?;
-    let known: BTreeSet<_> = configs
+    let mut saved: BTreeSet<PathBuf> = configs
         .iter()
         .map(|(saved, _)| saved.target.clone())
         .collect();
     let made = generation::read_known(&install.place, install.journal.live, layout::MADE)?.configs;
-    for made in made.iter().filter(|made| !known.contains(&made.target)) {
-        let undeclared = outside::read_named(&made.name, &made.target)?;
-        configs
-            .extend(undeclared.filter(|(now, _)| configs.iter().all(|(c, _)| c.name != now.name)));
+    let made = made.iter().map(|made| (&made.name, &made.target));
+    let removed = swaps.iter().filter(|swap| swap.new_digest.is_none());
+    let removed = removed.map(|swap| (&swap.name, &swap.target));
+    for (name, target) in made.chain(removed) {
+        if saved.contains(target) || configs.iter().any(|(other, _)| other.name == *name) {
+            continue;
+        }
+        if let Some(undeclared) = outside::read_named(name, target)? {
+            saved.insert(undeclared.0.target.clone());
+            configs.push(undeclared);
+        }
     }
-    generation::write_left(folder, &install.drift(Scope::Managed)?, &configs)
+    generation::write_left(folder, &install.drift(Scope::Managed)?, &configs, swaps)?;
+    Ok(saved)
 }
 
 /// The config files outside, as they were when the generation was left, where they differ from
-/// today's.
-fn restore_configs(
-    install: &mut Install,
-    to: u64,
-) -> Result<Vec<crate::journal::ConfigSwap>, InstallError> {
-    let saved = generation::read_known(&install.place, to, layout::LEFT)?.configs;
-    let mut configs = Vec::new();
+/// today's: those it did not have, and that were created since, are to be gone.
+fn plan_configs(install: &Install, to: u64) -> Result<Vec<Planned>, InstallError> {
+    let left = generation::read_known(&install.place, to, layout::LEFT)?;
+    let mut changes = Vec::new();
     let mut targets = BTreeSet::new();
-    for saved in &saved {
+    for saved in &left.configs {
         // One inside came back with the tree; one that has two names comes back once.
         if outside::is_inside(&install.place, &saved.target) || !targets.insert(&saved.target) {
             continue;
         }
-        let after = generation::read_saved_config(&install.place, to, saved)?;
-        let before = outside::read_named(&saved.name, &saved.target)?.map(|(_, bytes)| bytes);
-        configs.push(ConfigOutside {
-            name: saved.name.clone(),
-            path: saved.target.clone(),
-            before,
-            after,
+        changes.push(Change {
+            name: &saved.name,
+            path: &saved.target,
+            before: outside::read_named(&saved.name, &saved.target)?.map(|(_, bytes)| bytes),
+            after: Some(generation::read_saved_config(&install.place, to, saved)?),
         });
     }
-    write_configs(install, &configs)
+    let created = created_since(install, to, &left)?;
+    for absent in &created {
+        // Gone already, perhaps with its directory; a symlink there now is not what was created.
+        let found = std::fs::symlink_metadata(&absent.target);
+        if !found.is_ok_and(|found| found.is_file()) || !targets.insert(&absent.target) {
+            continue;
+        }
+        changes.push(Change {
+            name: &absent.name,
+            path: &absent.target,
+            before: outside::read_named(&absent.name, &absent.target)?.map(|(_, bytes)| bytes),
+            after: None,
+        });
+    }
+    config_swaps::plan(install, changes)
+}
+
+/// The config files outside that were not there when a generation was left, and were created by
+/// the update that left it, or by a later one on the way to the live generation.
+fn created_since(
+    install: &Install,
+    to: u64,
+    left: &Known,
+) -> Result<Vec<AbsentConfig>, InstallError> {
+    let (place, journal) = (&install.place, &install.journal);
+    let mut created = left.absent.clone();
+    let made = generation::read_known(place, journal.live, layout::MADE)?.configs;
+    let between = journal.generations.keys();
+    for number in between.filter(|number| to < **number && **number < journal.live) {
+        let later = generation::read_known(place, *number, layout::LEFT)?.absent;
+        // One that the live generation was made without was created by nobody of ours, or is the
+        // trace of a way that was gone back.
+        let is_made = |absent: &AbsentConfig| made.iter().any(|made| made.target == absent.target);
+        created.extend(later.into_iter().filter(is_made));
+    }
+    Ok(created)
 }

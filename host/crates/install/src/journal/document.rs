@@ -163,7 +163,7 @@ pub enum TxState {
     },
 }
 
-/// A config file outside the install that is to be replaced by one rename.
+/// A config file outside the install that is to be replaced by one rename, or to be removed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ConfigSwap {
@@ -171,12 +171,12 @@ pub struct ConfigSwap {
     pub name: String,
     /// The file, by its real path.
     pub target: PathBuf,
-    /// Where its next content waits, in the same directory.
+    /// Where its next content waits, in the same directory; nothing waits for a removal.
     pub temporary: PathBuf,
     /// What it holds before; none when there is no such file yet.
     pub old_digest: Option<Digest>,
-    /// What it holds after.
-    pub new_digest: Digest,
+    /// What it holds after; none when it is to be gone.
+    pub new_digest: Option<Digest>,
 }
 
 /// How a transaction ended.

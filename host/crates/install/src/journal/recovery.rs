@@ -44,7 +44,8 @@ pub struct Observed {
 pub struct ConfigFound {
     /// What stands at the target.
     pub target: TargetFound,
-    /// Whether the next content waits under its temporary name, whole.
+    /// Whether the next content waits under its temporary name, whole. A removal waits for nothing,
+    /// so it is always ready.
     pub waiting: bool,
 }
 
@@ -53,7 +54,7 @@ pub struct ConfigFound {
 pub enum TargetFound {
     /// What was there before the transaction.
     Old,
-    /// What the transaction puts there.
+    /// What the transaction puts there; nothing, where it removes the file.
     New,
     /// Neither: somebody else wrote it, or removed it.
     Neither,
@@ -71,10 +72,10 @@ pub enum Recovery {
     /// The exchange did not happen: the journal says so, and then [`Recovery::Discard`] or
     /// [`Recovery::MoveBack`].
     Withdraw,
-    /// The exchange happened: these config files are renamed, by their place in the journal, and
-    /// the commit is done.
+    /// The exchange happened: these config files are renamed or removed, by their place in the
+    /// journal, and the commit is done.
     Finish {
-        /// Which config files are still to be renamed.
+        /// Which config files are still to be renamed or removed.
         renames: Vec<usize>,
     },
     /// The disk contradicts the journal.

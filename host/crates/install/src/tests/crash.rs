@@ -5,6 +5,7 @@
 
 use super::world::Failed;
 use super::world::NEW_CONFIG;
+use super::world::NO_CONFIG;
 use super::world::OLD_CONFIG;
 use super::world::Seen;
 use super::world::World;
@@ -36,6 +37,24 @@ const ROLL_BACK: Scenario = Scenario {
     },
     run: |world| world.roll_back(None, ChangedState::Refuse),
     new: |world| world.expected(1, OLD_CONFIG),
+};
+
+/// The config file comes with the update.
+const CREATING_APPLY: Scenario = Scenario {
+    make: World::without_config,
+    run: |world| world.apply(2, NEW_CONFIG),
+    new: |world| world.expected(2, NEW_CONFIG),
+};
+
+/// And goes with the way back.
+const REMOVING_ROLL_BACK: Scenario = Scenario {
+    make: || {
+        let world = World::without_config();
+        world.apply(2, NEW_CONFIG).unwrap();
+        world
+    },
+    run: |world| world.roll_back(None, ChangedState::Refuse),
+    new: |world| world.expected(1, NO_CONFIG),
 };
 
 /// With pruning: the fourth generation makes the first one go.
@@ -157,6 +176,21 @@ fn a_rollback_cut_off_in_the_middle_of_any_write_is_old_or_new() {
 #[test]
 fn a_rollback_with_one_failing_operation_is_old_or_new() {
     every_operation(&ROLL_BACK, Fault::Error);
+}
+
+#[test]
+fn an_apply_that_creates_a_config_file_cut_off_anywhere_is_old_or_new() {
+    every_operation(&CREATING_APPLY, Fault::Crash);
+}
+
+#[test]
+fn a_rollback_that_removes_a_config_file_cut_off_anywhere_is_old_or_new() {
+    every_operation(&REMOVING_ROLL_BACK, Fault::Crash);
+}
+
+#[test]
+fn a_rollback_that_removes_a_config_file_with_one_failing_operation_is_old_or_new() {
+    every_operation(&REMOVING_ROLL_BACK, Fault::Error);
 }
 
 /// Recovery cut off at each of its own operations, after a cut at every operation of the command.

@@ -2,12 +2,15 @@
 //! Config files outside the install: what somebody else wrote is never overwritten, and a file that
 //! cannot be renamed on its own is refused before anything is written.
 
+use super::world::Failed;
 use super::world::NEW_CONFIG;
+use super::world::NO_CONFIG;
 use super::world::NOW;
 use super::world::OLD_CONFIG;
 use super::world::World;
 use super::world::invariant_at_rest;
 use super::world::write;
+use crate::ChangedState;
 use crate::ConfigOutside;
 use crate::Install;
 use crate::InstallError;
@@ -16,12 +19,16 @@ use crate::durable::fault;
 use crate::durable::fault::Fault;
 use crate::journal::TxState;
 
-/// Version 2 is exchanged, and its config file still waits.
-fn cut_off_after_the_exchange() -> World {
+/// The trees are exchanged, and the config file still waits.
+fn cut_off_after_the_exchange(
+    make: fn() -> World,
+    run: fn(&World) -> Result<(), Failed>,
+    new_program: &[u8],
+) -> World {
     for number in 1.. {
-        let world = World::new();
+        let world = make();
         fault::arm(number, Fault::Crash);
-        let result = world.apply(2, NEW_CONFIG);
+        let result = run(&world);
         let (_, struck) = fault::disarm();
         assert!(struck, "no operation was between exchange and rename");
         assert!(result.is_err());
@@ -32,7 +39,7 @@ fn cut_off_after_the_exchange() -> World {
             .as_ref()
             .map(|transaction| transaction.state.clone());
         let program = std::fs::read(world.dir.join("bin/app")).unwrap();
-        if matches!(state, Some(TxState::Committing { .. })) && program == b"version 2" {
+        if matches!(state, Some(TxState::Committing { .. })) && program == new_program {
             return world;
         }
     }
@@ -41,7 +48,8 @@ fn cut_off_after_the_exchange() -> World {
 
 #[test]
 fn an_edit_between_exchange_and_rename_is_kept_and_needs_a_person() {
-    let world = cut_off_after_the_exchange();
+    let world =
+        cut_off_after_the_exchange(World::new, |world| world.apply(2, NEW_CONFIG), b"version 2");
     let theirs = "port = 99\n";
     let mut install = world.open();
     std::fs::write(&world.config, theirs).unwrap();
@@ -121,9 +129,7 @@ fn a_rollback_leaves_a_config_file_inside_to_the_tree() {
     std::fs::write(&path, declared).unwrap();
     world.apply(2, OLD_CONFIG).unwrap();
     std::fs::write(&inside, "newer").unwrap();
-    world
-        .roll_back(None, crate::ChangedState::LeaveBehind)
-        .unwrap();
+    world.roll_back(None, ChangedState::LeaveBehind).unwrap();
     assert_eq!(std::fs::read(&inside).unwrap(), b"records");
     drop(world.ready());
     invariant_at_rest(&world);
@@ -156,6 +162,96 @@ fn a_rollback_brings_a_config_file_with_two_names_back_once() {
     let world = World::new();
     world.declare_config_as("other");
     world.apply(2, NEW_CONFIG).unwrap();
-    world.roll_back(None, crate::ChangedState::Refuse).unwrap();
+    world.roll_back(None, ChangedState::Refuse).unwrap();
     assert_eq!(world.seen(), world.expected(1, OLD_CONFIG));
+}
+
+#[test]
+fn a_config_file_that_an_update_created_goes_with_the_rollback_and_comes_back_again() {
+    let world = World::without_config();
+    world.apply(2, NEW_CONFIG).unwrap();
+    assert_eq!(world.seen().config, NEW_CONFIG);
+    for _ in 0..2 {
+        world.roll_back(Some(1), ChangedState::Refuse).unwrap();
+        assert_eq!(world.seen(), world.expected(1, NO_CONFIG));
+        drop(world.ready());
+        invariant_at_rest(&world);
+        world.roll_back(Some(2), ChangedState::Refuse).unwrap();
+        assert_eq!(world.seen().config, NEW_CONFIG);
+    }
+}
+
+#[test]
+fn an_edit_of_a_config_file_that_an_update_created_is_state_and_is_saved() {
+    let world = World::without_config();
+    world.apply(2, NEW_CONFIG).unwrap();
+    std::fs::write(&world.config, "port = 3\n").unwrap();
+    assert_eq!(
+        world.roll_back(None, ChangedState::Refuse),
+        Err(Failed::Undone("state-changed"))
+    );
+    world.roll_back(None, ChangedState::LeaveBehind).unwrap();
+    assert_eq!(world.seen().config, NO_CONFIG);
+    world.roll_back(Some(2), ChangedState::LeaveBehind).unwrap();
+    assert_eq!(world.seen().config, "port = 3\n");
+}
+
+/// An apply that touches no config file.
+fn apply_without_config(world: &World, version: u64) {
+    let package = world.package(version);
+    let Ok(Ok(building)) = World::build(world.ready(), &package, TxKind::Apply, "tx") else {
+        panic!("not built")
+    };
+    let Ok(sealed) = building.seal(&[], NOW) else {
+        panic!("not sealed")
+    };
+    let Ok(mut ready) = sealed.commit(NOW) else {
+        panic!("not committed")
+    };
+    ready.confirm().unwrap();
+}
+
+#[test]
+fn a_config_file_that_a_later_update_created_goes_with_a_rollback_past_it() {
+    let world = World::without_config();
+    apply_without_config(&world, 2);
+    world.apply(3, NEW_CONFIG).unwrap();
+    world.roll_back(Some(1), ChangedState::Refuse).unwrap();
+    assert_eq!(world.seen(), world.expected(1, NO_CONFIG));
+    // Its trace does not count against a file that comes from elsewhere.
+    apply_without_config(&world, 4);
+    std::fs::write(&world.config, OLD_CONFIG).unwrap();
+    world.roll_back(Some(1), ChangedState::Refuse).unwrap();
+    assert_eq!(world.seen().config, OLD_CONFIG);
+}
+
+#[test]
+fn a_config_file_that_a_person_created_since_stays_in_a_rollback() {
+    let world = World::without_config();
+    apply_without_config(&world, 2);
+    std::fs::write(&world.config, OLD_CONFIG).unwrap();
+    world.roll_back(None, ChangedState::Refuse).unwrap();
+    assert_eq!(world.seen().config, OLD_CONFIG);
+}
+
+#[test]
+fn an_edit_between_exchange_and_removal_is_kept_and_needs_a_person() {
+    let world = cut_off_after_the_exchange(
+        || {
+            let world = World::without_config();
+            world.apply(2, NEW_CONFIG).unwrap();
+            world
+        },
+        |world| world.roll_back(None, ChangedState::Refuse),
+        b"version 1",
+    );
+    let theirs = "port = 99\n";
+    let mut install = world.open();
+    std::fs::write(&world.config, theirs).unwrap();
+    let error = crate::recover::finish(&mut install, &[0]).unwrap_err();
+    assert_eq!(error.code(), "needs-person");
+    assert_eq!(std::fs::read_to_string(&world.config).unwrap(), theirs);
+    std::fs::remove_dir_all(world.config.parent().unwrap()).unwrap();
+    drop(world.ready());
+    assert_eq!(world.seen(), world.expected(1, NO_CONFIG));
 }

@@ -46,6 +46,8 @@ use crate::adopt;
 pub(super) const NOW: u64 = 1_800_000_000;
 pub(super) const OLD_CONFIG: &str = "port = 1\n";
 pub(super) const NEW_CONFIG: &str = "port = 2\n";
+/// What is seen of a config file that is not there.
+pub(super) const NO_CONFIG: &str = "(no such file)";
 
 /// Everything that people see of an install: the tree, and the config file outside.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -94,6 +96,13 @@ impl World {
         let world = Self::bare();
         world.adopt().unwrap();
         world.declare_config();
+        world
+    }
+
+    /// As [`Self::new`], but the config file that is declared is not there yet.
+    pub(super) fn without_config() -> Self {
+        let world = Self::new();
+        std::fs::remove_file(&world.config).unwrap();
         world
     }
 
@@ -207,7 +216,11 @@ impl World {
     pub(super) fn seen(&self) -> Seen {
         let mut tree = BTreeMap::new();
         collect(&self.dir, "", &mut tree);
-        let config = std::fs::read_to_string(&self.config).unwrap();
+        let config = if self.config.exists() {
+            std::fs::read_to_string(&self.config).unwrap()
+        } else {
+            NO_CONFIG.to_owned()
+        };
         Seen { tree, config }
     }
 
@@ -297,7 +310,7 @@ impl World {
         ConfigOutside {
             name: "agent".to_owned(),
             path: self.config.clone(),
-            before: Some(std::fs::read(&self.config).unwrap()),
+            before: std::fs::read(&self.config).ok(),
             after: to.as_bytes().to_vec(),
         }
     }
@@ -417,7 +430,9 @@ pub(super) fn invariant_at_rest(world: &World) {
         );
     }
     assert_eq!(names(&world.state().join("incoming")), Vec::<String>::new());
-    assert_eq!(names(world.config.parent().unwrap()), ["agent.toml"]);
+    let beside = names(world.config.parent().unwrap());
+    let config = world.config.exists().then(|| "agent.toml".to_owned());
+    assert_eq!(beside, Vec::from_iter(config));
     let ours = [
         "cache",
         "generations",

@@ -76,7 +76,7 @@ fn swap(name: &str) -> ConfigSwap {
         target: PathBuf::from("/etc/x"),
         temporary: PathBuf::from("/etc/.x"),
         old_digest: None,
-        new_digest: Digest::of(b"new"),
+        new_digest: Some(Digest::of(b"new")),
     }
 }
 
