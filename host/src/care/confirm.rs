@@ -21,6 +21,8 @@ pub struct Confirmed {
     pub confirmed: bool,
     /// Whether it was confirmed before.
     pub already: bool,
+    /// What went wrong beside it.
+    pub warnings: Vec<String>,
 }
 
 /// Confirms the live generation and prunes what is past the operator's number.
@@ -28,7 +30,8 @@ pub struct Confirmed {
 /// # Errors
 /// As [`super::at_rest`]; the journal cannot be written.
 pub fn confirm(dir: &Path, now: u64) -> Result<Confirmed, Failure> {
-    let (mut ready, _) = super::at_rest(dir, "confirm", now)?;
+    let (mut ready, recovered) = super::at_rest(dir, "confirm", now)?;
+    let mut warnings = recovered.warnings;
     let already = ready.journal().is_confirmed();
     let generation = ready.journal().live;
     let live = ready.journal().live_generation();
@@ -37,15 +40,19 @@ pub fn confirm(dir: &Path, now: u64) -> Result<Confirmed, Failure> {
         .map(ToString::to_string);
     if !already {
         ready.confirm()?;
-        ready.append_history(Entry {
+        let recorded = ready.append_history(Entry {
             at_unix_s: now,
             txid: None,
             kind: RecordKind::Confirm,
             body: json!({ "generation": generation, "version": version, "by": "operator" }),
-        })?;
-        ready.prune()?;
+        });
+        // It is confirmed, whatever becomes of the record and of what is past the operator's number.
+        if let Err(error) = recorded.map(drop).and_then(|()| ready.prune().map(drop)) {
+            warnings.push(Failure::from(error).to_string());
+        }
     }
     Ok(Confirmed {
+        warnings,
         generation,
         version,
         confirmed: true,

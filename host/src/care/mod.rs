@@ -26,12 +26,17 @@ use crate::update::service;
 
 /// Takes the lock, recovers, and starts the service if it is owed.
 ///
+/// A service that does not start is a warning beside what was recovered: it stays owed, and the command
+/// may be the one that helps (a rollback, or an update to a version that works).
+///
 /// # Errors
-/// The install is busy, needs a person, or its service does not start.
+/// The install is busy, or needs a person.
 pub fn at_rest(dir: &Path, command: &str, now: u64) -> Result<(Ready, Recovered), Failure> {
-    let (mut ready, recovered) = Install::open(dir)?.lock(command, now)?.recover(now)?;
-    if recovered.service_owed {
-        service::start_owed(&mut ready)?;
+    let (mut ready, mut recovered) = Install::open(dir)?.lock(command, now)?.recover(now)?;
+    if recovered.service_owed
+        && let Err(failure) = service::start_owed(&mut ready)
+    {
+        recovered.warnings.push(format!("the service: {failure}"));
     }
     Ok((ready, recovered))
 }

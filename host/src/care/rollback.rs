@@ -8,21 +8,24 @@ use std::path::PathBuf;
 
 use cofferdam_install::Begin;
 use cofferdam_install::ChangedState;
-use cofferdam_install::Ended;
 use cofferdam_install::Entry;
+use cofferdam_install::Install;
 use cofferdam_install::Program;
 use cofferdam_install::Ready;
 use cofferdam_install::RecordKind;
 use cofferdam_install::Rollback;
 use cofferdam_install::TxKind;
-use cofferdam_install::TxResult;
+use cofferdam_tree::classify::Classified;
 use cofferdam_tree::classify::carry_state;
 use cofferdam_tree::stage::Service as Writing;
 use cofferdam_tree::walk::LiveTree;
 use serde::Serialize;
 use serde_json::json;
 
+use crate::failure::Exit;
 use crate::failure::Failure;
+use crate::update::build;
+use crate::update::build::Stopped;
 use crate::update::downtime::Downtime;
 use crate::update::downtime::service_of;
 use crate::update::finish;
@@ -83,8 +86,16 @@ pub struct RolledBack {
 ///
 /// # Errors
 /// As [`super::at_rest`]; there is no such generation; state changed; the service does not stop.
-pub fn rollback(request: &Request, watch: &mut dyn Watch) -> Result<RolledBack, Failure> {
-    let (ready, _) = super::at_rest(&request.dir, "rollback", request.now)?;
+///
+/// With the facts comes a failure when the older generation is live and its service does not start.
+pub fn rollback(
+    request: &Request,
+    watch: &mut dyn Watch,
+) -> Result<(RolledBack, Option<Failure>), Failure> {
+    let (ready, recovered) = super::at_rest(&request.dir, "rollback", request.now)?;
+    for warning in &recovered.warnings {
+        watch.note(warning);
+    }
     let settings = service_of(ready.install())?;
     let service = settings.as_ref().map(Service::new).transpose()?;
     let mut downtime = Downtime::of(service, request.live);
@@ -108,9 +119,13 @@ pub fn rollback(request: &Request, watch: &mut dyn Watch) -> Result<RolledBack, 
         }
     };
     let mut warnings = Vec::new();
-    let started = downtime.end(&mut ready, watch);
-    if let Err(unstarted) = started {
-        warnings.push(format!("the service: {unstarted}"));
+    let mut service = None;
+    if let Err(unstarted) = downtime.end(&mut ready, watch) {
+        service = Some(Failure {
+            exit: Exit::NeedsPerson,
+            message: format!("the older generation is live, but {}", unstarted.message),
+            ..unstarted
+        });
     } else if request.state == State::Keep
         && let Err(unconfirmed) = settle(&mut ready, &downtime)
     {
@@ -137,14 +152,15 @@ pub fn rollback(request: &Request, watch: &mut dyn Watch) -> Result<RolledBack, 
     if let Err(unrecorded) = ready.append_history(entry) {
         warnings.push(format!("history: {}", Failure::from(unrecorded)));
     }
-    Ok(RolledBack {
+    let rolled = RolledBack {
         generation: ready.journal().live,
         version: live_version(&ready),
         from,
         confirmed: ready.journal().is_confirmed(),
         downtime_seconds: downtime.seconds(),
         warnings,
-    })
+    };
+    Ok((rolled, service))
 }
 
 fn live_version(ready: &Ready) -> Option<String> {
@@ -168,31 +184,31 @@ fn program_only(
     downtime: &mut Downtime<'_>,
     watch: &mut dyn Watch,
 ) -> Result<Ready, Failure> {
-    let install = ready.install();
-    let older = install.rollback_target(request.to)?;
-    install.verify_kept(older)?;
-    let patterns = &install.settings()?.live;
-    let live = LiveTree::read(&install.live_tree()?, patterns)?;
-    let kept = LiveTree::read(&install.kept_tree(older)?, patterns)?;
-    let classified = carry_state(
-        &install.inventory(older)?,
-        &kept,
-        &install.live_inventory()?,
-        &live,
-        &[],
-    )?;
-    let begun = ready.begin(Begin {
+    downtime.go_back();
+    built_from_older(ready, request, downtime, watch).map_err(|stopped| {
+        let ready = stopped.ready.map(|ready| *ready);
+        finish::give_up(ready, stopped.failure, downtime, watch)
+    })
+}
+
+fn built_from_older(
+    ready: Ready,
+    request: &Request,
+    downtime: &mut Downtime<'_>,
+    watch: &mut dyn Watch,
+) -> Result<Ready, Stopped> {
+    let (older, classified) = match compare(ready.install(), request) {
+        Ok(compared) => compared,
+        Err(failure) => return Err((ready, failure).into()),
+    };
+    let mut building = ready.begin(Begin {
         kind: TxKind::Rollback,
         txid: request.txid.clone(),
         program: Program::Generation(older),
         classified,
         condemn: Some(WHY.to_owned()),
         now_unix_s: request.now,
-    });
-    let mut building = match begun {
-        Ok(building) => building,
-        Err(failure) => return Err(failure.into_parts().1.into()),
-    };
+    })?;
     let writing = if request.live {
         Writing::Running
     } else {
@@ -206,25 +222,35 @@ fn program_only(
         building.stage().place_payload()?;
         Ok(())
     })();
-    if let Err(mut failure) = filled {
-        let ended = Ended::with(TxResult::Failed, failure.code, failure.message.clone());
-        let mut ready = building.discard(ended, request.now)?;
-        if let Err(unstarted) = downtime.end(&mut ready, watch) {
-            failure.message = format!("{}; and then: {unstarted}", failure.message);
-        }
-        return Err(failure);
+    if let Err(failure) = filled {
+        return Err(build::discard_building(building, failure, request.now));
     }
-    match building
-        .seal(&[], request.now)
-        .and_then(|sealed| sealed.commit(request.now))
-    {
-        Ok(ready) => Ok(ready),
-        Err(failure) => {
-            let (ready, error) = failure.into_parts();
-            if let Some(mut ready) = ready {
-                downtime.end(&mut ready, watch)?;
-            }
-            Err(error.into())
-        }
+    let sealed = building.seal(&[], request.now)?;
+    let unchanged = sealed
+        .state_changed()
+        .map_err(Failure::from)
+        .and_then(|changed| finish::refuse_changed_state(&changed));
+    if let Err(failure) = unchanged {
+        return Err(build::discard_sealed(sealed, failure, request.now));
     }
+    Ok(sealed.commit(request.now)?)
+}
+
+/// Chooses the older generation, and decides what becomes of each path.
+fn compare(install: &Install, request: &Request) -> Result<(u64, Classified), Failure> {
+    build::refuse_mounts_at(install)?;
+    let older = install.rollback_target(request.to)?;
+    install.verify_kept(older)?;
+    let patterns = &install.settings()?.live;
+    let live = LiveTree::read(&install.live_tree()?, patterns)?;
+    cofferdam_tree::preflight::refuse_odd(&live)?;
+    let kept = LiveTree::read(&install.kept_tree(older)?, patterns)?;
+    let classified = carry_state(
+        &install.inventory(older)?,
+        &kept,
+        &install.live_inventory()?,
+        &live,
+        &[],
+    )?;
+    Ok((older, classified))
 }

@@ -23,8 +23,11 @@ pub(super) struct Arguments {
 ///
 /// # Errors
 /// The install cannot be recovered, or its journal cannot be written.
-pub(super) fn run(arguments: &Arguments, _screen: &Screen) -> Result<Reply, Failure> {
+pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Reply, Failure> {
     let confirmed = confirm::confirm(&arguments.dir, crate::ambient::now_unix_s())?;
+    for warning in &confirmed.warnings {
+        screen.note("warning", warning);
+    }
     let text = if confirmed.already {
         format!("generation {} was confirmed already", confirmed.generation)
     } else {

@@ -154,7 +154,7 @@ fn log_to_stderr(verbose: u8) {
     let level = match verbose {
         0 => return,
         1 => "cofferdam=debug",
-        _ => "trace",
+        _ => "trace,cranelift=info,regalloc2=info,wasmtime=info",
     };
     // A subscriber that is set already (in tests) stays.
     let _ = tracing_subscriber::fmt()

@@ -10,6 +10,7 @@ use crate::care::rollback;
 use crate::cli::reply::Reply;
 use crate::cli::reply::Screen;
 use crate::cli::watching::OnScreen;
+use crate::failure::Exit;
 use crate::failure::Failure;
 
 /// Go back to an earlier generation: program, state and configuration together
@@ -49,7 +50,7 @@ pub(super) fn run(arguments: Arguments, screen: &Screen) -> Result<Reply, Failur
         (true, false) => rollback::State::DiscardChanges,
         (false, false) => rollback::State::RefuseIfChanged,
     };
-    let rolled = rollback::rollback(
+    let (rolled, failure) = rollback::rollback(
         &rollback::Request {
             dir: arguments.dir,
             to: arguments.to,
@@ -76,5 +77,11 @@ pub(super) fn run(arguments: Arguments, screen: &Screen) -> Result<Reply, Failur
     if let Some(members) = facts.as_object_mut() {
         members.insert("result".to_owned(), json!("rolled-back"));
     }
-    Ok(Reply::done(facts, text))
+    let exit = failure.as_ref().map_or(Exit::Done, |failure| failure.exit);
+    Ok(Reply {
+        json: facts,
+        text,
+        exit,
+        failure,
+    })
 }

@@ -11,6 +11,8 @@ use std::path::Path;
 use cofferdam_install::Begin;
 use cofferdam_install::Building;
 use cofferdam_install::Ended;
+use cofferdam_install::Install;
+use cofferdam_install::InstallError;
 use cofferdam_install::Program;
 use cofferdam_install::Ready;
 use cofferdam_install::Sealed;
@@ -35,6 +37,7 @@ use crate::failure::Exit;
 use crate::failure::Failure;
 use crate::update::Request;
 use crate::update::config_files::Session;
+use crate::update::config_files::Writable;
 use crate::update::downtime::Downtime;
 use crate::update::grants::EffectiveGrants;
 use crate::update::grants::TreeRules;
@@ -74,9 +77,9 @@ pub(super) struct Facts {
 }
 
 /// An update that ended before its commit: the install at rest (unless recovery must do that), and why.
-pub(super) struct Stopped {
-    pub(super) ready: Option<Box<Ready>>,
-    pub(super) failure: Failure,
+pub(crate) struct Stopped {
+    pub(crate) ready: Option<Box<Ready>>,
+    pub(crate) failure: Failure,
 }
 
 impl From<(Ready, Failure)> for Stopped {
@@ -137,23 +140,38 @@ pub(super) fn build(
 }
 
 /// Throws a sealed tree away because of a failure.
-pub(super) fn discard_sealed(sealed: Sealed, failure: Failure, now: u64) -> Stopped {
-    match sealed.discard(ended(&failure), now) {
+pub(crate) fn discard_sealed(sealed: Sealed, failure: Failure, now: u64) -> Stopped {
+    after_discard(sealed.discard(ended(&failure), now), failure)
+}
+
+/// Throws an unfinished tree away because of a failure.
+pub(crate) fn discard_building(building: Building, failure: Failure, now: u64) -> Stopped {
+    after_discard(building.discard(ended(&failure), now), failure)
+}
+
+fn after_discard(discarded: Result<Ready, InstallError>, failure: Failure) -> Stopped {
+    match discarded {
         Ok(ready) => (ready, failure).into(),
         Err(error) => Stopped {
             ready: None,
-            failure: error.into(),
+            failure: interrupted(failure, error),
         },
     }
 }
 
-fn discard_building(building: Building, failure: Failure, now: u64) -> Stopped {
-    match building.discard(ended(&failure), now) {
-        Ok(ready) => (ready, failure).into(),
-        Err(error) => Stopped {
-            ready: None,
-            failure: error.into(),
-        },
+/// A failure after which the install could not be brought to rest: recovery will.
+pub(crate) fn interrupted(failure: Failure, error: InstallError) -> Failure {
+    let error = Failure::from(error);
+    Failure {
+        exit: Exit::NeedsPerson,
+        code: "interrupted",
+        message: format!(
+            "{}; and undoing it failed: {}",
+            failure.message, error.message
+        ),
+        help: "the old generation is live; run `cofferdam recover` when the cause is gone"
+            .to_owned(),
+        details: json!({ "code": failure.code, "undoing": error.code }),
     }
 }
 
@@ -184,8 +202,7 @@ fn compare(update: &Update<'_>, ready: &Ready) -> Result<(Classified, Disk), Fai
     let live = LiveTree::read(&install.live_tree()?, &settings.live)?;
     tree_preflight::refuse_odd(&live)?;
     tree_preflight::refuse_files_of_others(&live)?;
-    refuse_mounts(install.place().path())?;
-    refuse_mounts(&install.place().state_path())?;
+    refuse_mounts_at(install)?;
     let classified = classify(
         &install.live_inventory()?,
         &live,
@@ -223,7 +240,12 @@ fn compare(update: &Update<'_>, ready: &Ready) -> Result<(Classified, Disk), Fai
     Ok((classified, disk))
 }
 
-/// A mount at or below the install would travel with the old tree.
+/// A mount at or below the install, or in its state directory, would travel with a tree.
+pub(crate) fn refuse_mounts_at(install: &Install) -> Result<(), Failure> {
+    refuse_mounts(install.place().path())?;
+    refuse_mounts(&install.place().state_path())
+}
+
 fn refuse_mounts(directory: &Path) -> Result<(), Failure> {
     let mounts = tree_preflight::mounts_below(directory)?;
     match mounts.first() {
@@ -293,7 +315,19 @@ fn fill(
     session.take_in_seeds(&tree)?;
     run_phase(update, building, Phase::Migrate, &rules, &mut session)?;
     run_phase(update, building, Phase::Finalize, &rules, &mut session)?;
-    session.write_inside(&tree)?;
+    let managed_writes = update
+        .preflight
+        .chosen
+        .iter()
+        .any(|(_, grants)| grants.managed_writes);
+    session.write_inside(
+        &tree,
+        &Writable {
+            managed: &rules.managed,
+            managed_writes,
+            live: &building.install().settings()?.live,
+        },
+    )?;
     Ok(session)
 }
 

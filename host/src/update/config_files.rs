@@ -6,33 +6,36 @@
 //! outside it is handed to the commit, which has a journaled rename for it.
 
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
+use std::fs::File;
 use std::io;
 use std::io::Read;
-use std::io::Write;
 use std::path::Path;
-use std::path::PathBuf;
 
 use cap_std::fs::Dir;
-use cap_std::fs::OpenOptions;
-use cap_std::fs::OpenOptionsExt as _;
 use cofferdam_config::Format;
 use cofferdam_install::ConfigOutside;
+use cofferdam_install::Install;
 use cofferdam_install::settings::ConfigFileAt;
-use cofferdam_install::settings::Settings;
-use cofferdam_package::glob::GlobError;
+use cofferdam_package::glob::GlobSet;
+use cofferdam_package::glob::KeyGlob;
 use cofferdam_package::glob::KeyGlobSet;
 use cofferdam_package::manifest::ConfigFormat;
 use cofferdam_package::manifest::Manifest;
 use cofferdam_package::path::PayloadPath;
+use cofferdam_tree::single::read_file;
+use cofferdam_tree::single::replace_file;
 
 use crate::config_session::ConfigFile;
 use crate::config_session::ConfigSession;
+use crate::failure::Exit;
 use crate::failure::Failure;
 
 /// The declared configuration files of one package on one install.
 #[derive(Clone, Debug, Default)]
 pub struct ConfigFiles {
     declared: BTreeMap<String, Declared>,
+    inside: BTreeSet<PayloadPath>,
 }
 
 #[derive(Clone, Debug)]
@@ -45,36 +48,67 @@ struct Declared {
 impl ConfigFiles {
     /// The package's files, where the operator's settings put them.
     ///
+    /// What is hidden and what is secret is more than what this package declares: what the live package
+    /// declares and what the operator names counts too, whatever it is called. A package cannot make a
+    /// secret readable by forgetting that it is one.
+    ///
     /// # Errors
-    /// Never for patterns of a verified manifest and of settings that were read.
-    pub fn locate(manifest: &Manifest, settings: &Settings) -> Result<Self, GlobError> {
-        let mut declared = BTreeMap::new();
+    /// `config-twice` when two names mean one file; `config-inside` for a file in the state directory.
+    pub fn locate(
+        manifest: &Manifest,
+        live: Option<&Manifest>,
+        install: &Install,
+    ) -> Result<Self, Failure> {
+        let settings = install.settings()?;
+        let mut known: Vec<(ConfigFileAt, Vec<String>)> = Vec::new();
+        for manifest in [Some(manifest), live].into_iter().flatten() {
+            for (name, file) in &manifest.config {
+                known.push((place_of(name, &file.file, install)?, file.secret.clone()));
+            }
+        }
+        for place in settings.config.values() {
+            if let Some(at) = &place.file {
+                known.push((real_place(at, install)?, place.secret.patterns()));
+            }
+        }
+        let mut declared: BTreeMap<String, Declared> = BTreeMap::new();
         for (name, file) in &manifest.config {
+            let at = place_of(name, &file.file, install)?;
+            if let Some((other, _)) = declared.iter().find(|(_, declared)| declared.at == at) {
+                return Err(config_twice(name, other, &at));
+            }
             let place = settings.config.get(name);
-            let mut secret = file.secret.clone();
-            secret.extend(place.iter().flat_map(|place| place.secret.patterns()));
-            let at = place.and_then(|place| place.file.clone());
+            let mut secret: Vec<String> = place
+                .iter()
+                .flat_map(|place| place.secret.patterns())
+                .collect();
+            let same = known.iter().filter(|(known, _)| *known == at);
+            secret.extend(same.flat_map(|(_, patterns)| patterns.iter().cloned()));
+            secret.sort();
+            secret.dedup();
             let format = place.and_then(|place| place.format).unwrap_or(file.format);
             declared.insert(
                 name.clone(),
                 Declared {
-                    at: at.unwrap_or_else(|| ConfigFileAt::Inside(file.file.clone())),
+                    at,
                     format: format_of(format),
-                    secret: KeyGlobSet::parse(&secret)?,
+                    secret: unnamed(&secret)?,
                 },
             );
         }
-        Ok(Self { declared })
+        let inside = known.into_iter().filter_map(|(at, _)| match at {
+            ConfigFileAt::Inside(path) => Some(path),
+            ConfigFileAt::Outside(_) => None,
+        });
+        Ok(Self {
+            declared,
+            inside: inside.collect(),
+        })
     }
 
-    /// The paths inside the install, which no file grant opens.
+    /// Every configuration file inside the install that anybody declares: no file grant opens them.
     pub fn inside(&self) -> impl Iterator<Item = &PayloadPath> {
-        self.declared
-            .values()
-            .filter_map(|declared| match &declared.at {
-                ConfigFileAt::Inside(path) => Some(path),
-                ConfigFileAt::Outside(_) => None,
-            })
+        self.inside.iter()
     }
 
     /// Opens a session over the files as they stand in `tree` and outside of it.
@@ -85,9 +119,7 @@ impl ConfigFiles {
         let mut files = BTreeMap::new();
         let mut before = BTreeMap::new();
         for (name, declared) in &self.declared {
-            let found = declared
-                .read(tree)
-                .map_err(|error| unreadable(name, declared, &error))?;
+            let found = declared.read(name, tree)?;
             if let ConfigFileAt::Outside(_) = declared.at {
                 before.insert(name.clone(), found.clone());
             }
@@ -131,9 +163,7 @@ impl Session {
                 continue;
             };
             if let ConfigFileAt::Inside(_) = declared.at {
-                let found = declared
-                    .read(tree)
-                    .map_err(|error| unreadable(&name, declared, &error))?;
+                let found = declared.read(&name, tree)?;
                 if let Some(bytes) = found {
                     self.keys
                         .appeared(&name, bytes)
@@ -144,21 +174,23 @@ impl Session {
         Ok(())
     }
 
-    /// Writes changed files that lie inside the install into the staged tree.
+    /// Writes changed files that lie inside the install into the staged tree, as new files: whatever
+    /// shares an inode with the old one is not touched.
     ///
     /// The tree is not live and is synced as a whole later: a crash here leaves an unfinished tree.
     ///
     /// # Errors
-    /// The file system refuses.
-    pub fn write_inside(&self, tree: &Dir) -> Result<(), Failure> {
+    /// `config-managed` for a file that the package owns, `config-live` for one that all generations
+    /// share; the file system refuses.
+    pub fn write_inside(&self, tree: &Dir, may_write: &Writable<'_>) -> Result<(), Failure> {
         for (name, bytes) in self.keys.changed_files() {
             if let Some(Declared {
                 at: ConfigFileAt::Inside(path),
                 ..
             }) = self.files.declared.get(name)
             {
-                write(tree, path.as_str(), bytes)
-                    .map_err(|error| Failure::io(format!("configuration file `{path}`"), &error))?;
+                may_write.judge(name, path)?;
+                replace_file(tree, path, bytes)?;
             }
         }
         Ok(())
@@ -186,75 +218,141 @@ impl Session {
 }
 
 impl Declared {
-    fn path(&self) -> PathBuf {
-        match &self.at {
-            ConfigFileAt::Inside(path) => PathBuf::from(path.as_str()),
-            ConfigFileAt::Outside(path) => path.clone(),
-        }
-    }
-
-    fn read(&self, tree: &Dir) -> io::Result<Option<Vec<u8>>> {
-        let opened = match &self.at {
-            ConfigFileAt::Inside(path) => open_inside(tree, path.as_str()),
-            ConfigFileAt::Outside(path) => open_outside(path),
-        };
-        let file = match opened {
-            Ok(file) => file,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(error),
-        };
-        if !file.metadata()?.is_file() {
-            return Err(io::Error::new(
-                io::ErrorKind::InvalidData,
-                "it is not a regular file",
-            ));
-        }
-        let mut bytes = Vec::new();
+    fn read(&self, name: &str, tree: &Dir) -> Result<Option<Vec<u8>>, Failure> {
         let cap = cofferdam_config::MAX_BYTES as u64;
-        file.take(cap + 1).read_to_end(&mut bytes)?;
-        if bytes.len() as u64 > cap {
-            return Err(io::Error::new(
-                io::ErrorKind::InvalidData,
-                format!("it has more than {cap} bytes"),
-            ));
+        match &self.at {
+            ConfigFileAt::Inside(path) => Ok(read_file(tree, path, cap)?),
+            ConfigFileAt::Outside(path) => read_outside(path, cap).map_err(|error| {
+                let place = path.display();
+                Failure::io(format!("configuration file `{name}` at `{place}`"), &error)
+            }),
         }
-        Ok(Some(bytes))
     }
 }
 
-/// Opens without waiting: a fifo in the file's place must not hang the host. Links stay in the tree.
-fn open_inside(tree: &Dir, path: &str) -> io::Result<std::fs::File> {
-    let mut options = OpenOptions::new();
-    let nonblocking = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
-    options.read(true).custom_flags(nonblocking);
-    tree.open_with(path, &options)
-        .map(cap_std::fs::File::into_std)
+/// Which configuration files inside an install a step's keys may change.
+#[derive(Debug)]
+pub struct Writable<'a> {
+    /// Paths that the package owns.
+    pub managed: &'a BTreeSet<String>,
+    /// Whether the steps may write those.
+    pub managed_writes: bool,
+    /// The operator's live files.
+    pub live: &'a GlobSet,
 }
 
-/// Opens without waiting: a fifo in the file's place must not hang the host.
-fn open_outside(path: &Path) -> io::Result<std::fs::File> {
+impl Writable<'_> {
+    fn judge(&self, name: &str, path: &PayloadPath) -> Result<(), Failure> {
+        if self.managed.contains(path.as_str()) && !self.managed_writes {
+            return Err(Failure::new(
+                Exit::Refused,
+                "config-managed",
+                format!("a step changes keys of `{name}`, but `{path}` is the package's own file"),
+                "the vendor marks it as a seed (keep = true), so that it is the operator's",
+            ));
+        }
+        if self.live.matches(path.as_str()) {
+            return Err(Failure::new(
+                Exit::Refused,
+                "config-live",
+                format!("a step changes keys of `{name}`, but `{path}` is a live file"),
+                "take it out of [state] live in install.toml",
+            ));
+        }
+        Ok(())
+    }
+}
+
+/// Reads without waiting: a fifo in the file's place must not hang the host.
+fn read_outside(path: &Path, cap_bytes: u64) -> io::Result<Option<Vec<u8>>> {
     use rustix::fs::Mode;
     use rustix::fs::OFlags;
     let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    Ok(rustix::fs::open(path, flags, Mode::empty())?.into())
-}
-
-fn write(tree: &Dir, path: &str, bytes: &[u8]) -> io::Result<()> {
-    if let Some((parent, _)) = path.rsplit_once('/') {
-        tree.create_dir_all(parent)?;
+    let file = match rustix::fs::open(path, flags, Mode::empty()) {
+        Ok(file) => File::from(file),
+        Err(rustix::io::Errno::NOENT) => return Ok(None),
+        Err(error) => return Err(error.into()),
+    };
+    let invalid = |text: String| io::Error::new(io::ErrorKind::InvalidData, text);
+    if !file.metadata()?.is_file() {
+        return Err(invalid("it is not a regular file".to_owned()));
     }
-    let mut options = OpenOptions::new();
-    let mut file = tree.open_with(path, options.write(true).create(true).truncate(true))?;
-    file.write_all(bytes)
+    let mut bytes = Vec::new();
+    file.take(cap_bytes + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > cap_bytes {
+        return Err(invalid(format!("it has more than {cap_bytes} bytes")));
+    }
+    Ok(Some(bytes))
 }
 
-fn unreadable(name: &str, declared: &Declared, error: &io::Error) -> Failure {
-    Failure::io(
-        format!(
-            "configuration file `{name}` at `{}`",
-            declared.path().display()
-        ),
-        error,
+/// Where the file that the vendor calls `name` is, by the operator's word or by the vendor's.
+fn place_of(name: &str, vendors: &PayloadPath, install: &Install) -> Result<ConfigFileAt, Failure> {
+    let place = install.settings()?.config.get(name);
+    match place.and_then(|place| place.file.as_ref()) {
+        Some(at) => real_place(at, install),
+        None => Ok(ConfigFileAt::Inside(vendors.clone())),
+    }
+}
+
+/// The same place by its real path: one that leads into the install is inside.
+fn real_place(at: &ConfigFileAt, install: &Install) -> Result<ConfigFileAt, Failure> {
+    let ConfigFileAt::Outside(path) = at else {
+        return Ok(at.clone());
+    };
+    let parent = path.parent().and_then(|parent| parent.canonicalize().ok());
+    let real = match (path.canonicalize(), parent, path.file_name()) {
+        (Ok(real), _, _) => real,
+        (Err(_), Some(parent), Some(name)) => parent.join(name),
+        (Err(_), _, _) => path.clone(),
+    };
+    let place = install.place();
+    if real.starts_with(place.state_path()) {
+        return Err(Failure::new(
+            Exit::Refused,
+            "config-inside",
+            format!(
+                "configuration file `{}` is in the state directory",
+                path.display()
+            ),
+            "name a file in the install, relative to it, or one outside of both",
+        ));
+    }
+    let below = real.strip_prefix(place.path()).ok().and_then(Path::to_str);
+    match below.map(PayloadPath::parse) {
+        None => Ok(ConfigFileAt::Outside(real)),
+        Some(Ok(relative)) => Ok(ConfigFileAt::Inside(relative)),
+        Some(Err(error)) => Err(Failure::new(
+            Exit::Refused,
+            "config-inside",
+            format!("configuration file `{}`: {error}", path.display()),
+            "name a file that a package could have, or one outside of the install",
+        )),
+    }
+}
+
+/// Patterns of several declarations of one file: the name that each gave it does not matter.
+fn unnamed(patterns: &[String]) -> Result<KeyGlobSet, Failure> {
+    let unnamed = |pattern: &String| {
+        let glob = KeyGlob::parse(pattern)?;
+        let named = glob.file().and_then(|name| pattern.strip_prefix(name));
+        KeyGlob::parse(named.map_or(pattern, |rest| rest.trim_start_matches(':')))
+    };
+    let globs: Result<Vec<KeyGlob>, _> = patterns.iter().map(unnamed).collect();
+    globs
+        .map(KeyGlobSet::new)
+        .map_err(super::steps::patterns_of_a_verified_manifest)
+}
+
+fn config_twice(name: &str, other: &str, at: &ConfigFileAt) -> Failure {
+    let place = match at {
+        ConfigFileAt::Inside(path) => path.to_string(),
+        ConfigFileAt::Outside(path) => path.display().to_string(),
+    };
+    Failure::new(
+        Exit::Refused,
+        "config-twice",
+        format!("`{name}` and `{other}` are the same configuration file, `{place}`"),
+        "give each name a file of its own under [config] in install.toml",
     )
 }
 

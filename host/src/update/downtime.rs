@@ -23,6 +23,10 @@ pub(crate) struct Downtime<'a> {
     mode: Mode<'a>,
     /// It ran when the update came: it is to run afterwards, whatever a new version makes of it.
     ran: bool,
+    /// The last start failed: there may be nothing to stop.
+    start_failed: bool,
+    /// On the way back a version that works is owed, whatever the one that is left answers.
+    going_back: bool,
     stopped_at: Option<Instant>,
     seconds: f64,
 }
@@ -42,6 +46,8 @@ impl<'a> Downtime<'a> {
         Self {
             mode: Mode::Plan,
             ran: false,
+            start_failed: false,
+            going_back: false,
             stopped_at: None,
             seconds: 0.0,
         }
@@ -52,6 +58,8 @@ impl<'a> Downtime<'a> {
         Self {
             mode: Mode::Apply { service, live },
             ran: false,
+            start_failed: false,
+            going_back: false,
             stopped_at: None,
             seconds: 0.0,
         }
@@ -67,12 +75,9 @@ impl<'a> Downtime<'a> {
         self.stopped_at.is_some()
     }
 
-    /// Whether the service was stopped before the state was copied, so that nothing can have changed.
-    pub(crate) fn state_is_still(&self) -> bool {
-        match &self.mode {
-            Mode::Plan => false,
-            Mode::Apply { service, live } => service.is_some() && !live,
-        }
+    /// From here on the way leads back to an older generation.
+    pub(crate) fn go_back(&mut self) {
+        self.going_back = true;
     }
 
     /// How long the service was down so far, in seconds.
@@ -97,19 +102,38 @@ impl<'a> Downtime<'a> {
             preflight::refuse_in_use(transaction.install(), *live)?;
             return Ok(transaction.service_stopping(false)?);
         };
-        let runs = service.is_running()?;
-        self.ran |= runs;
+        let (runs, known) = match service.is_running() {
+            Ok(runs) => (runs, true),
+            // The version that is left may not even have the command that is to be asked.
+            Err(failure) if self.going_back => {
+                tracing::debug!(%failure, "asking whether the service runs");
+                (true, false)
+            }
+            Err(failure) => return Err(failure),
+        };
+        self.ran |= runs || transaction.install().journal().service_owed;
         transaction.service_stopping(self.ran)?;
         if self.ran {
             watch.stage("stop");
             self.stopped_at = Some(Instant::now());
             match service.stop() {
                 // It was not alive any more: there may be nothing to stop.
-                Err(failure) if !runs => tracing::debug!(%failure, "stopping what is not alive"),
+                Err(failure) if !runs || !known || self.start_failed => {
+                    tracing::debug!(%failure, "stopping what may not run");
+                }
                 stopped => stopped?,
             }
         }
-        Ok(())
+        if *live {
+            return Ok(());
+        }
+        match preflight::wait_until_unused(transaction.install(), service) {
+            Err(failure) if self.going_back => {
+                watch.note(&format!("going back all the same: {}", failure.message));
+                Ok(())
+            }
+            unused => unused,
+        }
     }
 
     /// Starts the service if the journal says that it is owed, and notes that it runs.
@@ -122,13 +146,23 @@ impl<'a> Downtime<'a> {
         };
         if let Some(service) = service.as_ref().filter(|_| ready.journal().service_owed) {
             watch.stage("start");
+            self.start_failed = true;
             service.start()?;
+            self.start_failed = false;
             if let Some(since) = self.stopped_at.take() {
                 self.seconds += since.elapsed().as_secs_f64();
             }
         }
         ready.service_started()?;
         Ok(())
+    }
+
+    /// Starts a service that was stopped, although the journal cannot be asked any more: it stays owed,
+    /// and a second start does no harm.
+    pub(crate) fn end_anyway(&self) -> Option<Failure> {
+        let stopped = self.stopped_at.is_some();
+        let service = self.service().filter(|_| stopped)?;
+        service.start().err()
     }
 
     /// What the service printed, for the health steps; empty without one.

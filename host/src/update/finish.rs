@@ -19,6 +19,7 @@ use crate::failure::Exit;
 use crate::failure::Failure;
 use crate::update::Request;
 use crate::update::applied;
+use crate::update::build;
 use crate::update::build::Built;
 use crate::update::build::Facts;
 use crate::update::build::Stopped;
@@ -38,20 +39,13 @@ pub(super) fn finish(
 ) -> Result<(Applied, Option<Failure>), Failure> {
     let now = update.request.now;
     let Built { sealed, facts } = built;
-    if !downtime.state_is_still() {
-        let unchanged = sealed
-            .state_changed()
-            .map_err(Failure::from)
-            .and_then(|changed| {
-                if changed.is_empty() {
-                    Ok(())
-                } else {
-                    Err(state_changed_meanwhile(&changed))
-                }
-            });
-        if let Err(failure) = unchanged {
-            return stopped(update, discard_sealed(sealed, failure, now), downtime);
-        }
+    // Whatever was said to be stopped: what was written since it was copied would be lost.
+    let unchanged = sealed
+        .state_changed()
+        .map_err(Failure::from)
+        .and_then(|changed| refuse_changed_state(&changed));
+    if let Err(failure) = unchanged {
+        return stopped(update, discard_sealed(sealed, failure, now), downtime);
     }
     update.stopwatch.begin("commit");
     update.watch.stage("commit");
@@ -74,13 +68,18 @@ pub(super) fn stopped(
 ) -> Result<(Applied, Option<Failure>), Failure> {
     let Stopped { ready, mut failure } = stopped;
     let Some(mut ready) = ready else {
+        if let Some(unstarted) = downtime.end_anyway() {
+            failure.message = format!("{}; and then: {unstarted}", failure.message);
+        }
         return Err(failure);
     };
     if let Err(unstarted) = downtime.end(&mut ready, update.watch) {
         failure.message = format!("{}; and then: {unstarted}", failure.message);
     }
     let request = update.request;
-    record::steps(&mut ready, request, &update.steps.reports)?;
+    if let Err(unrecorded) = record::steps(&mut ready, request, &update.steps.reports) {
+        failure.message = format!("{}; and then: {unrecorded}", failure.message);
+    }
     let failure = record::refused(&mut ready, request, Some(update.package), failure);
     record::deferred_or(update, &ready, failure, downtime)
 }
@@ -189,7 +188,7 @@ fn confirm(
 /// The new generation does not work: the old one comes back, with its state and configuration.
 fn roll_back(
     mut update: Update<'_>,
-    ready: Ready,
+    mut ready: Ready,
     facts: &Facts,
     failure: Failure,
     downtime: &mut Downtime<'_>,
@@ -207,6 +206,21 @@ fn roll_back(
         condemn: Some(why),
         now_unix_s: request.now,
     };
+    let mut warnings = Vec::new();
+    let mut noted = |result: Result<(), Failure>| {
+        if let Err(unrecorded) = result {
+            warnings.push(format!("history: {unrecorded}"));
+        }
+    };
+    // Before the way back: should it fail, the history tells of the commit all the same.
+    noted(record::steps(&mut ready, request, &update.steps.reports));
+    let body = body(&update, &ready, facts, "unhealthy", Some(&failure));
+    noted(record::append(
+        &mut ready,
+        request,
+        RecordKind::Transaction,
+        body,
+    ));
     let mut ready = match back(ready, rollback, downtime, update.watch) {
         Ok(ready) => ready,
         Err(second) => {
@@ -220,33 +234,25 @@ fn roll_back(
             ));
         }
     };
-    let started = downtime.end(&mut ready, update.watch);
-    let mut warnings = Vec::new();
-    if let Err(unstarted) = started {
+    if let Err(unstarted) = downtime.end(&mut ready, update.watch) {
         warnings.push(format!("the service of the old generation: {unstarted}"));
     }
-    if let Err(unrecorded) = record::steps(&mut ready, request, &update.steps.reports) {
-        warnings.push(format!("history: {unrecorded}"));
-    }
-    let body = body(&update, &ready, facts, "rolled-back", Some(&failure));
     let back = Entry {
         at_unix_s: crate::ambient::now_unix_s(),
         txid: Some(back_txid(request)),
         kind: RecordKind::Transaction,
         body: json!({
             "kind": "rollback",
-            "result": "committed",
-            "from": unhealthy,
+            "result": "rolled-back",
+            "from": { "version": update.package.manifest().version.to_string(), "generation": unhealthy },
             "generation": ready.journal().live,
             "by": "health",
+            "code": failure.code,
+            "message": failure.message,
         }),
     };
-    let recorded = ready
-        .append_history(back)
-        .map_err(Failure::from)
-        .and_then(|_| record::append(&mut ready, request, RecordKind::Transaction, body));
-    if let Err(unrecorded) = recorded {
-        warnings.push(format!("history: {unrecorded}"));
+    if let Err(unrecorded) = ready.append_history(back) {
+        warnings.push(format!("history: {}", Failure::from(unrecorded)));
     }
     let from_view = super::left(&update, ready.journal().live);
     let failure = Failure {
@@ -281,6 +287,10 @@ pub(crate) fn back(
     watch: &mut dyn Watch,
 ) -> Result<Ready, Failure> {
     let now = rollback.now_unix_s;
+    downtime.go_back();
+    if let Err(failure) = build::refuse_mounts_at(ready.install()) {
+        return Err(give_up(Some(ready), failure, downtime, watch));
+    }
     let undone = |failure: cofferdam_install::Failure| {
         let (ready, error) = failure.into_parts();
         (ready, Failure::from(error))
@@ -295,8 +305,10 @@ pub(crate) fn back(
             failure.code,
             failure.message.clone(),
         );
-        let ready = returning.discard(ended, now)?;
-        return Err(give_up(Some(ready), failure, downtime, watch));
+        return Err(match returning.discard(ended, now) {
+            Ok(ready) => give_up(Some(ready), failure, downtime, watch),
+            Err(error) => give_up(None, build::interrupted(failure, error), downtime, watch),
+        });
     }
     match returning
         .seal(now)
@@ -309,15 +321,17 @@ pub(crate) fn back(
 }
 
 /// A rollback that did not happen: the service that was stopped for it starts again.
-fn give_up(
+pub(crate) fn give_up(
     ready: Option<Ready>,
     mut failure: Failure,
     downtime: &mut Downtime<'_>,
     watch: &mut dyn Watch,
 ) -> Failure {
-    if let Some(mut ready) = ready
-        && let Err(unstarted) = downtime.end(&mut ready, watch)
-    {
+    let unstarted = match ready {
+        Some(mut ready) => downtime.end(&mut ready, watch).err(),
+        None => downtime.end_anyway(),
+    };
+    if let Some(unstarted) = unstarted {
         failure.message = format!("{}; and then: {unstarted}", failure.message);
     }
     failure
@@ -353,16 +367,22 @@ fn body(
     })
 }
 
-fn state_changed_meanwhile(paths: &[String]) -> Failure {
-    Failure::new(
+/// State that changed while an update or a rollback was built is a reason to give it up.
+///
+/// # Errors
+/// `state-changed-meanwhile`, when there is any.
+pub(crate) fn refuse_changed_state(paths: &[String]) -> Result<(), Failure> {
+    let Some(first) = paths.first() else {
+        return Ok(());
+    };
+    Err(Failure::new(
         Exit::Refused,
         "state-changed-meanwhile",
         format!(
-            "{} state files changed while the update was built, the first is `{}`",
-            paths.len(),
-            paths[0]
+            "{} state files changed while the next tree was built, the first is `{first}`",
+            paths.len()
         ),
         "stop what writes there, or name its service under [service] in install.toml",
     )
-    .with_details(json!({ "paths": paths }))
+    .with_details(json!({ "paths": paths })))
 }

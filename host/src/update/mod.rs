@@ -10,7 +10,7 @@
 //! Everything before the commit leaves the install as it was when it fails, with its service running.
 //! Nothing here prints: progress goes to a [`Watch`], facts come back as [`report`]s.
 
-mod build;
+pub(crate) mod build;
 pub mod config_files;
 pub(crate) mod downtime;
 pub(crate) mod finish;
@@ -113,7 +113,10 @@ pub fn apply(
 ) -> Result<(Applied, Option<Failure>), Failure> {
     let mut stopwatch = Stopwatch::new();
     stopwatch.begin("recover");
-    let (mut ready, _) = care::at_rest(&request.dir, "apply", request.now)?;
+    let (mut ready, recovered) = care::at_rest(&request.dir, "apply", request.now)?;
+    for warning in &recovered.warnings {
+        watch.note(warning);
+    }
     let settings = downtime::service_of(ready.install())?;
     let service = settings.as_ref().map(Service::new).transpose()?;
     let mut downtime = Downtime::of(service, request.live);
@@ -230,7 +233,7 @@ fn health_of_live(ready: &Ready, watch: &mut dyn Watch) -> Result<(), Failure> {
     };
     let read = |step: &Step| Ok(install.health_component(&step.component, step.bytes)?);
     let mut steps = Steps::compile(manifest, setting, chosen, &read)?;
-    let (config_files, hidden) = preflight::config_files(manifest, settings)?;
+    let (config_files, hidden) = preflight::config_files(manifest, install)?;
     let tree = install.live_tree()?;
     let rules = TreeRules::new(manifest, &settings.roles, hidden);
     let mut session = config_files.open(&tree)?;

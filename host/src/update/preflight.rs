@@ -5,13 +5,13 @@
 //! is decided next, in `build`, before the first byte is written.
 
 use cofferdam_install::Install;
-use cofferdam_install::Settings;
 use cofferdam_install::TxKind;
 use cofferdam_package::glob::GlobSet;
 use cofferdam_package::manifest::Manifest;
 use cofferdam_package::manifest::Phase;
 use cofferdam_package::manifest::Step;
 use cofferdam_package::verify::VerifiedPackage;
+use cofferdam_tree::preflight::Holder;
 use cofferdam_tree::verify::Scope;
 use semver::Version;
 use serde_json::json;
@@ -26,6 +26,7 @@ use crate::update::grants::exactly;
 use crate::update::judge::Intent;
 use crate::update::judge::Known;
 use crate::update::judge::judge;
+use crate::update::service::Service;
 
 /// What was decided about an update before any work.
 #[derive(Debug)]
@@ -77,7 +78,7 @@ impl<'a> Preflight<'a> {
                 (TxKind::Repair, unchanged, Vec::new())
             }
         };
-        let (config_files, hidden) = config_files(manifest, settings)?;
+        let (config_files, hidden) = config_files(manifest, install)?;
         Ok(Self {
             kind,
             unchanged,
@@ -127,16 +128,37 @@ fn choose<'a>(
 /// config files and live files.
 ///
 /// # Errors
-/// Never for patterns of a verified manifest and of settings that were read.
+/// See [`ConfigFiles::locate`].
 pub fn config_files(
     manifest: &Manifest,
-    settings: &Settings,
+    install: &Install,
 ) -> Result<(ConfigFiles, GlobSet), Failure> {
-    let files = ConfigFiles::locate(manifest, settings)
-        .map_err(super::steps::patterns_of_a_verified_manifest)?;
+    let live = install.live_manifest()?;
+    let files = ConfigFiles::locate(manifest, live.as_ref(), install)?;
     let hidden = exactly(files.inside());
-    let hidden = hidden.iter().chain(settings.live.iter()).cloned().collect();
+    let live = &install.settings()?.live;
+    let hidden = hidden.iter().chain(live.iter()).cloned().collect();
     Ok((files, GlobSet::new(hidden)))
+}
+
+/// Waits until nothing but working directories is left of the service that was stopped.
+///
+/// # Errors
+/// `in-use`: the `stop` command came back, and processes still use the install.
+pub fn wait_until_unused(install: &Install, service: &Service<'_>) -> Result<(), Failure> {
+    let mut left = Vec::new();
+    let unused = service.wait_for_the_end(|| {
+        left = cofferdam_tree::preflight::in_use(install.place().path())?.holders;
+        left.retain(|holder| holder.how != "cwd");
+        Ok(left.is_empty())
+    })?;
+    if unused {
+        return Ok(());
+    }
+    Err(in_use(
+        &left,
+        "let `stop` under [service] in install.toml wait until the service has ended, or go on with --live",
+    ))
 }
 
 /// The steps of phase `health`, whatever version was left, with their effective grants.
@@ -166,12 +188,19 @@ pub fn refuse_in_use(install: &Install, request_live: bool) -> Result<(), Failur
     if users.is_empty() {
         return Ok(());
     }
-    let named: Vec<String> = users
+    Err(in_use(
+        &users,
+        "stop them, or name their service under [service] in install.toml, or go on with --live",
+    ))
+}
+
+fn in_use(users: &[Holder], help: &str) -> Failure {
+    let named = users
         .iter()
         .take(5)
-        .map(|user| format!("{} ({}: {})", user.pid, user.command, user.path))
-        .collect();
-    Err(Failure::new(
+        .map(|user| format!("{} ({}: {})", user.pid, user.command, user.path));
+    let named: Vec<String> = named.collect();
+    Failure::new(
         Exit::Refused,
         "in-use",
         format!(
@@ -179,9 +208,9 @@ pub fn refuse_in_use(install: &Install, request_live: bool) -> Result<(), Failur
             users.len(),
             named.join(", ")
         ),
-        "stop them, or name their service under [service] in install.toml, or go on with --live",
+        help,
     )
-    .with_details(json!({ "processes": users })))
+    .with_details(json!({ "processes": users }))
 }
 
 pub(super) fn no_live_generation() -> Failure {

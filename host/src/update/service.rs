@@ -103,6 +103,29 @@ impl<'a> Service<'a> {
         })
     }
 
+    /// Asks `ended` until it says yes, for as long as stopping may take; says whether it did.
+    ///
+    /// # Errors
+    /// What `ended` answers.
+    pub fn wait_for_the_end(
+        &self,
+        mut ended: impl FnMut() -> Result<bool, Failure>,
+    ) -> Result<bool, Failure> {
+        runtime()?.block_on(async {
+            let started = tokio::time::Instant::now();
+            let mut ticks = tokio::time::interval(ALIVE_EVERY);
+            loop {
+                ticks.tick().await;
+                if ended()? {
+                    return Ok(true);
+                }
+                if started.elapsed() >= self.settings.stop_timeout {
+                    return Ok(false);
+                }
+            }
+        })
+    }
+
     /// The end of what the service's commands have printed so far.
     pub fn printed(&self) -> String {
         let length = self.output.metadata().map_or(0, |metadata| metadata.len());
@@ -231,8 +254,23 @@ async fn run_within(command: &[String], limit: Duration, output: &File) -> Resul
 /// # Errors
 /// `service-start-failed`; the journal cannot be written.
 pub fn start_owed(ready: &mut Ready) -> Result<(), Failure> {
+    let is_new = !ready.journal().is_confirmed();
     if let Some(settings) = &ready.install().settings()?.service {
-        Service::new(settings)?.start()?;
+        let started = Service::new(settings).and_then(|service| service.start());
+        started.map_err(|failure| {
+            if !is_new {
+                return failure;
+            }
+            // Any exit but this one would say that the old generation is live.
+            Failure {
+                exit: Exit::NeedsPerson,
+                help: format!(
+                    "{}; `cofferdam rollback` leaves this generation",
+                    failure.help
+                ),
+                ..failure
+            }
+        })?;
     }
     ready.service_started()?;
     Ok(())

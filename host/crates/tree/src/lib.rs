@@ -48,6 +48,7 @@ pub mod preflight;
 pub mod progress;
 pub mod remove;
 mod root;
+pub mod single;
 pub mod stage;
 pub mod verify;
 pub mod walk;

@@ -70,7 +70,7 @@ impl Root {
         }
     }
 
-    fn try_open_directory(&self, path: &str) -> Result<OwnedFd, Errno> {
+    pub(crate) fn try_open_directory(&self, path: &str) -> Result<OwnedFd, Errno> {
         let os_path = if path.is_empty() {
             Some(".".as_ref())
         } else {
@@ -120,7 +120,7 @@ fn open_beneath(
     Err(last)
 }
 
-fn open_error(path: &str, errno: Errno) -> TreeError {
+pub(crate) fn open_error(path: &str, errno: Errno) -> TreeError {
     match errno {
         Errno::XDEV => TreeError::MountBelow {
             path: path.to_owned(),
