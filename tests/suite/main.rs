@@ -21,6 +21,8 @@ mod interop;
 mod keys;
 mod layering;
 mod names;
+mod never_starts;
+mod places;
 mod service;
 mod steps;
 mod trial;

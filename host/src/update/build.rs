@@ -154,13 +154,13 @@ fn after_discard(discarded: Result<Ready, InstallError>, failure: Failure) -> St
         Ok(ready) => (ready, failure).into(),
         Err(error) => Stopped {
             ready: None,
-            failure: interrupted(failure, error),
+            failure: interrupted(&failure, error),
         },
     }
 }
 
 /// A failure after which the install could not be brought to rest: recovery will.
-pub(crate) fn interrupted(failure: Failure, error: InstallError) -> Failure {
+pub(crate) fn interrupted(failure: &Failure, error: InstallError) -> Failure {
     let error = Failure::from(error);
     Failure {
         exit: Exit::NeedsPerson,

@@ -111,14 +111,16 @@ impl<'a> Downtime<'a> {
             }
             Err(failure) => return Err(failure),
         };
-        self.ran |= runs || transaction.install().journal().service_owed;
+        // Owed from before: it was stopped, or did not start, and nobody has started it since.
+        let owed = transaction.install().journal().service_owed;
+        self.ran |= runs || owed;
         transaction.service_stopping(self.ran)?;
         if self.ran {
             watch.stage("stop");
             self.stopped_at = Some(Instant::now());
             match service.stop() {
                 // It was not alive any more: there may be nothing to stop.
-                Err(failure) if !runs || !known || self.start_failed => {
+                Err(failure) if !runs || !known || owed || self.start_failed => {
                     tracing::debug!(%failure, "stopping what may not run");
                 }
                 stopped => stopped?,

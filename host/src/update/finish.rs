@@ -307,7 +307,7 @@ pub(crate) fn back(
         );
         return Err(match returning.discard(ended, now) {
             Ok(ready) => give_up(Some(ready), failure, downtime, watch),
-            Err(error) => give_up(None, build::interrupted(failure, error), downtime, watch),
+            Err(error) => give_up(None, build::interrupted(&failure, error), downtime, watch),
         });
     }
     match returning

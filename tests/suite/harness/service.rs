@@ -14,7 +14,9 @@ pub(crate) struct Service {
 
 impl Service {
     /// Puts the service of an install into its settings, and starts it. Each command first writes a line
-    /// with its name and the content of the file `agent`; `start` and `alive` then do what is given.
+    /// with its name and the content of the file `agent`; `start` and `alive` then do what is given. A
+    /// `stop` whose caller was killed does nothing: it would race with the recovery, as the operator's
+    /// guide says.
     pub(crate) fn running(machine: &Machine, install: &str, start: &str, alive: &str) -> Self {
         let service = Self {
             up: machine.path("up"),
@@ -24,7 +26,7 @@ impl Service {
         let say = |verb: &str| format!("echo {verb} $(cat {install}/agent) >> {log}");
         let text = format!(
             "[service]\n\
-             stop = [\"sh\", \"-c\", '{}; rm -f {up}']\n\
+             stop = [\"sh\", \"-c\", 'kill -0 $PPID || exit 0; {}; rm -f {up}']\n\
              start = [\"sh\", \"-c\", '{}; touch {up}; {start}']\n\
              alive = [\"sh\", \"-c\", 'test -e {up} && {alive}']\n\
              stop-timeout = \"20s\"\nstart-timeout = \"20s\"\nsettle = \"1ms\"\n",

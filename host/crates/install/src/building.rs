@@ -403,7 +403,7 @@ fn seal(
     let planned = config_swaps::plan(install, configs.iter().map(Change::from))?;
     let swaps = config_swaps::swaps_of(&planned);
     generation::write_inventory(&made, &staged.inventory)?;
-    let declared = outside::read_declared(install.settings()?)?;
+    let declared = outside::read_declared(&install.place, install.settings()?)?;
     generation::write_left(&left, &classified.drift, &declared, &swaps)?;
     config_swaps::write(install, &planned)?;
     generation::write_known(

@@ -158,14 +158,18 @@ pub(crate) fn read(located: &Located) -> io::Result<Option<Vec<u8>>> {
 /// Every config file outside that the operator declares, as it stands; one that does not exist is
 /// left out.
 pub(crate) fn read_declared(
+    place: &Place,
     settings: &Settings,
 ) -> Result<Vec<(SavedConfig, Vec<u8>)>, InstallError> {
     let mut found = Vec::new();
-    for (name, place) in &settings.config {
-        let Some(ConfigFileAt::Outside(path)) = &place.file else {
+    for (name, declared) in &settings.config {
+        let Some(ConfigFileAt::Outside(path)) = &declared.file else {
             continue;
         };
-        if let Some(current) = read_named(name, path)? {
+        // What leads into the install is part of its tree, however it is written.
+        if let Some(current) = read_named(name, path)?
+            && !is_inside(place, &current.0.target)
+        {
             found.push(current);
         }
     }

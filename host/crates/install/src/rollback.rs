@@ -378,7 +378,7 @@ fn save_left(
     folder: &Dir,
     swaps: &[ConfigSwap],
 ) -> Result<BTreeSet<PathBuf>, InstallError> {
-    let mut configs = outside::read_declared(install.settings()?)?;
+    let mut configs = outside::read_declared(&install.place, install.settings()?)?;
     let mut saved: BTreeSet<PathBuf> = configs
         .iter()
         .map(|(saved, _)| saved.target.clone())
