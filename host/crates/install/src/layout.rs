@@ -12,10 +12,11 @@
 //! our names. The one exception is a parent that is sticky *and* owned by root (such as `/tmp`):
 //! there, others can add names of their own, but cannot rename, replace or remove ours.
 
+mod files;
+
 use std::ffi::OsStr;
 use std::fmt;
 use std::io;
-use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::path::PathBuf;
 
@@ -27,6 +28,9 @@ use rustix::fs::Mode;
 use rustix::fs::OFlags;
 use serde::Deserialize;
 use serde::Serialize;
+
+pub(crate) use self::files::open_file;
+pub(crate) use self::files::read_file;
 
 /// Beside `DIR` stands `DIR.cofferdam`.
 pub const STATE_SUFFIX: &str = ".cofferdam";
@@ -457,50 +461,4 @@ pub(crate) fn refuse_if_others_write(directory: &Dir, path: &Path) -> Result<(),
             expected: ours,
         })
     }
-}
-
-/// Reads a whole file of a state directory, or `None` when it is not there; never more than
-/// `cap_bytes`.
-pub(crate) fn read_file(dir: &Dir, name: &str, cap_bytes: u64) -> io::Result<Option<Vec<u8>>> {
-    use std::io::Read as _;
-    let Some(file) = open_file(dir, name, cap_bytes)? else {
-        return Ok(None);
-    };
-    let mut bytes = Vec::new();
-    file.take(cap_bytes).read_to_end(&mut bytes)?;
-    Ok(Some(bytes))
-}
-
-/// Opens a file of a state directory for reading, or `None` when it is not there; a regular file of
-/// at most `cap_bytes`, which nobody has to be waited for.
-pub(crate) fn open_file(
-    dir: &Dir,
-    name: &str,
-    cap_bytes: u64,
-) -> io::Result<Option<std::fs::File>> {
-    let fd = match rustix::fs::openat(
-        dir,
-        name,
-        OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK,
-        Mode::empty(),
-    ) {
-        Ok(fd) => fd,
-        Err(rustix::io::Errno::NOENT) => return Ok(None),
-        Err(error) => return Err(error.into()),
-    };
-    let file = std::fs::File::from(fd);
-    let metadata = file.metadata()?;
-    if !metadata.is_file() {
-        return Err(io::Error::new(
-            io::ErrorKind::InvalidData,
-            "not a regular file",
-        ));
-    }
-    if metadata.size() > cap_bytes {
-        return Err(io::Error::new(
-            io::ErrorKind::FileTooLarge,
-            format!("{} bytes, expected at most {cap_bytes}", metadata.size()),
-        ));
-    }
-    Ok(Some(file))
 }
