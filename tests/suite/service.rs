@@ -200,3 +200,28 @@ fn a_process_that_uses_an_install_without_a_service_is_named_and_live_goes_on() 
     drop(user.stdin.take());
     user.wait().unwrap();
 }
+
+#[test]
+fn whoever_writes_after_the_stop_keeps_an_update_away_and_whoever_reads_does_not() {
+    let machine = Machine::new();
+    let (install, new) = packages(&machine);
+    let service = Service::running(&machine, install, "true", "true");
+    let settings = format!("{install}.cofferdam/install.toml");
+    let text = fs::read_to_string(&settings).unwrap();
+    fs::write(
+        &settings,
+        text.replace("stop-timeout = \"20s\"", "stop-timeout = \"1s\""),
+    )
+    .unwrap();
+    let agent = Path::new(install).join("agent");
+
+    let writer = fs::OpenOptions::new().append(true).open(&agent).unwrap();
+    machine.refused(install, &new, 4, "in-use");
+    assert!(service.runs());
+    drop(writer);
+
+    let reader = fs::File::open(&agent).unwrap();
+    machine.apply(install, &new).expect(0);
+    drop(reader);
+    assert!(service.runs());
+}

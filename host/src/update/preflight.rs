@@ -141,7 +141,8 @@ pub fn config_files(
     Ok((files, GlobSet::new(hidden)))
 }
 
-/// Waits until nothing but working directories is left of the service that was stopped.
+/// Waits until nothing of the service that was stopped runs or writes any more. Whoever only reads, or
+/// stands in a directory, does no harm.
 ///
 /// # Errors
 /// `in-use`: the `stop` command came back, and processes still use the install.
@@ -149,7 +150,7 @@ pub fn wait_until_unused(install: &Install, service: &Service<'_>) -> Result<(),
     let mut left = Vec::new();
     let unused = service.wait_for_the_end(|| {
         left = cofferdam_tree::preflight::in_use(install.place().path())?.holders;
-        left.retain(|holder| holder.how != "cwd");
+        left.retain(|holder| ["exe", "fd"].contains(&holder.how));
         Ok(left.is_empty())
     })?;
     if unused {

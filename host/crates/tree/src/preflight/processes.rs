@@ -20,14 +20,15 @@ pub struct InUse {
     pub hidden: u32,
 }
 
-/// A process and one thing that it has below the directory.
+/// A process and the strongest use that it makes of something below the directory.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Holder {
     /// Its process id.
     pub pid: u32,
     /// Its name, as the kernel shows it.
     pub command: String,
-    /// How it uses the path: `cwd`, `root`, `exe`, `fd` or `maps`.
+    /// How it uses the path: `exe` (it runs from there), `fd` (it may write), `fd-read`, `cwd`, `root` or
+    /// `maps`; the first of these that it does.
     pub how: &'static str,
     /// What it uses, for display.
     pub path: String,
@@ -77,30 +78,56 @@ enum Seen {
     Uses(&'static str, PathBuf),
 }
 
+/// The strongest use that a process makes of the directory: running from it, writing below it, and only
+/// then reading, standing in it and mapping.
 fn uses(process: &Path, directory: &Path) -> Seen {
-    for how in ["cwd", "root", "exe"] {
-        match fs::read_link(process.join(how)) {
-            Ok(path) if path.starts_with(directory) => return Seen::Uses(how, path),
-            Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => {
-                return Seen::Hidden;
-            }
-            // A kernel thread has none, and a process that ended has nothing.
-            Ok(_) | Err(_) => {}
-        }
+    let leads_to = |name: &str| match fs::read_link(process.join(name)) {
+        Ok(path) if path.starts_with(directory) => Ok(Some(path)),
+        Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => Err(error),
+        // A kernel thread has none, and a process that ended has nothing.
+        Ok(_) | Err(_) => Ok(None),
+    };
+    let (Ok(exe), Ok(cwd), Ok(root)) = (leads_to("exe"), leads_to("cwd"), leads_to("root")) else {
+        return Seen::Hidden;
+    };
+    if let Some(path) = exe {
+        return Seen::Uses("exe", path);
     }
-    if let Ok(descriptors) = fs::read_dir(process.join("fd")) {
-        for descriptor in descriptors.flatten() {
-            if let Ok(path) = fs::read_link(descriptor.path())
-                && path.starts_with(directory)
-            {
+    let mut read = None;
+    for descriptor in fs::read_dir(process.join("fd"))
+        .into_iter()
+        .flatten()
+        .flatten()
+    {
+        if let Ok(path) = fs::read_link(descriptor.path())
+            && path.starts_with(directory)
+        {
+            if is_writable(process, &descriptor.file_name()) {
                 return Seen::Uses("fd", path);
             }
+            read.get_or_insert(path);
         }
+    }
+    let weaker = [("fd-read", read), ("cwd", cwd), ("root", root)];
+    if let Some((how, path)) = weaker
+        .into_iter()
+        .find_map(|(how, path)| Some((how, path?)))
+    {
+        return Seen::Uses(how, path);
     }
     let maps = fs::read(process.join("maps")).unwrap_or_default();
     mapped(&maps)
         .find(|path| path.starts_with(directory))
         .map_or(Seen::Nothing, |path| Seen::Uses("maps", path.to_owned()))
+}
+
+/// Whether a descriptor may be written; one that cannot be asked about counts as such.
+fn is_writable(process: &Path, descriptor: &OsStr) -> bool {
+    const ACCESS_MODE: u32 = 0o3;
+    let facts = fs::read_to_string(process.join("fdinfo").join(descriptor)).unwrap_or_default();
+    let flags = facts.lines().find_map(|line| line.strip_prefix("flags:"));
+    let flags = flags.and_then(|octal| u32::from_str_radix(octal.trim(), 8).ok());
+    flags.is_none_or(|flags| flags & ACCESS_MODE != 0)
 }
 
 /// The paths at the end of the lines of a process's list of mappings.
