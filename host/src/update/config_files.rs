@@ -16,6 +16,7 @@ use cap_std::fs::Dir;
 use cofferdam_config::Format;
 use cofferdam_install::ConfigOutside;
 use cofferdam_install::Install;
+use cofferdam_install::real_path_of_config;
 use cofferdam_install::settings::ConfigFileAt;
 use cofferdam_package::glob::GlobSet;
 use cofferdam_package::glob::KeyGlob;
@@ -299,12 +300,8 @@ fn real_place(at: &ConfigFileAt, install: &Install) -> Result<ConfigFileAt, Fail
     let ConfigFileAt::Outside(path) = at else {
         return Ok(at.clone());
     };
-    let parent = path.parent().and_then(|parent| parent.canonicalize().ok());
-    let real = match (path.canonicalize(), parent, path.file_name()) {
-        (Ok(real), _, _) => real,
-        (Err(_), Some(parent), Some(name)) => parent.join(name),
-        (Err(_), _, _) => path.clone(),
-    };
+    // What cannot be found now is refused when it is read.
+    let real = real_path_of_config(path).unwrap_or_else(|_| path.clone());
     let place = install.place();
     if real.starts_with(place.state_path()) {
         return Err(Failure::new(

@@ -26,7 +26,7 @@ impl Service {
         let say = |verb: &str| format!("echo {verb} $(cat {install}/agent) >> {log}");
         let text = format!(
             "[service]\n\
-             stop = [\"sh\", \"-c\", 'kill -0 $PPID || exit 0; {}; rm -f {up}']\n\
+             stop = [\"sh\", \"-c\", '[ $PPID -ne 1 ] && kill -0 $PPID || exit 0; {}; rm -f {up}']\n\
              start = [\"sh\", \"-c\", '{}; touch {up}; {start}']\n\
              alive = [\"sh\", \"-c\", 'test -e {up} && {alive}']\n\
              stop-timeout = \"20s\"\nstart-timeout = \"20s\"\nsettle = \"1ms\"\n",

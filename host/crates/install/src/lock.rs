@@ -16,6 +16,8 @@ use std::io::Read as _;
 use std::io::Seek as _;
 use std::io::Write as _;
 use std::os::unix::fs::MetadataExt as _;
+use std::time::Duration;
+use std::time::Instant;
 
 use cap_std::fs::Dir;
 use rustix::fs::AtFlags;
@@ -73,6 +75,12 @@ impl Holder {
     }
 }
 
+/// The longest that the lock may outlive its holder: a child that was about to run the `stop` command
+/// when the holder was killed has a copy of it until it does.
+const OUTLIVES: Duration = Duration::from_secs(2);
+/// How often a lock whose holder is dead is tried again.
+const ASKED_EVERY: Duration = Duration::from_millis(5);
+
 /// The lock, held until this is dropped or the process ends.
 #[derive(Debug)]
 pub(crate) struct Lock {
@@ -105,13 +113,7 @@ pub(crate) fn take(state: &Dir, command: &str, now_unix_s: u64) -> Result<Lock, 
     let fd = rustix::fs::openat(state, LOCK, flags, Mode::from_raw_mode(0o600))
         .map_err(io::Error::from)?;
     let mut file = File::from(fd);
-    match file.try_lock() {
-        Ok(()) => {}
-        Err(std::fs::TryLockError::WouldBlock) => {
-            return Err(LockError::Held(read(state).unwrap_or_else(Holder::unknown)));
-        }
-        Err(std::fs::TryLockError::Error(error)) => return Err(error.into()),
-    }
+    lock_unless_held(&file, state)?;
     // A `release` may have taken the whole state directory away between the opening and the
     // locking.
     let named =
@@ -139,6 +141,24 @@ pub(crate) fn take(state: &Dir, command: &str, now_unix_s: u64) -> Result<Lock, 
         .and_then(|()| file.rewind())
         .and_then(|()| file.write_all(&line));
     Ok(Lock { file })
+}
+
+/// Takes the lock at once when nobody who lives has it.
+fn lock_unless_held(file: &File, state: &Dir) -> Result<(), LockError> {
+    let started = Instant::now();
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(()),
+            Err(std::fs::TryLockError::WouldBlock) => {
+                let holder = read(state).unwrap_or_else(Holder::unknown);
+                if holder.is_alive() || started.elapsed() >= OUTLIVES {
+                    return Err(LockError::Held(holder));
+                }
+                std::thread::park_timeout(ASKED_EVERY);
+            }
+            Err(std::fs::TryLockError::Error(error)) => return Err(error.into()),
+        }
+    }
 }
 
 /// Who the lock file names, alive or not.
@@ -199,6 +219,31 @@ mod tests {
         dir.write(LOCK, serde_json::to_vec(&dead).unwrap()).unwrap();
         assert!(!read(&dir).unwrap().is_alive());
         take(&dir, "recover", 2).unwrap();
+    }
+
+    #[test]
+    fn a_lock_that_outlives_its_dead_holder_is_waited_for() {
+        let (_folder, state) = directory();
+        let mut dead = std::process::Command::new("true").spawn().unwrap();
+        let pid = dead.id();
+        dead.wait().unwrap();
+        let holder = Holder {
+            pid,
+            process_started_ticks: 1,
+            command: "apply".to_owned(),
+            since_unix_s: 7,
+        };
+        state
+            .write(LOCK, serde_json::to_vec(&holder).unwrap())
+            .unwrap();
+        let copy = state.open(LOCK).unwrap().into_std();
+        copy.lock().unwrap();
+        let runs_its_program = std::thread::spawn(move || {
+            std::thread::park_timeout(Duration::from_millis(100));
+            drop(copy);
+        });
+        assert!(take(&state, "recover", 8).is_ok());
+        runs_its_program.join().unwrap();
     }
 
     #[test]
