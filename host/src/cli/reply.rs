@@ -12,7 +12,6 @@ use indicatif::ProgressBar;
 use indicatif::ProgressStyle;
 use serde_json::Map;
 use serde_json::Value;
-use serde_json::json;
 
 use crate::failure::Exit;
 use crate::failure::Failure;
@@ -196,9 +195,4 @@ fn to_stdout(text: &str, exit: Exit) -> Exit {
             }
         }
     }
-}
-
-/// An empty object, for replies that have no facts beyond their exit code.
-pub fn no_facts() -> Value {
-    json!({})
 }

@@ -77,10 +77,6 @@ pub const CODES: &[(&str, &str)] = &[
         "run with the rights to set that attribute, or remove it from the file",
     ),
     (
-        "writable-by-others",
-        "take write permission on that directory away from other users (`chmod go-w`)",
-    ),
-    (
         "files-of-others",
         "run as root: this user cannot keep the owner of these files",
     ),
@@ -228,16 +224,6 @@ pub enum TreeError {
         /// The cause.
         source: io::Error,
     },
-    /// A directory that only we may write can be written by others.
-    #[error("`{path}` has mode {mode:04o} and owner {uid}: others may write it")]
-    WritableByOthers {
-        /// What the caller calls the directory.
-        path: String,
-        /// Its permission bits.
-        mode: u32,
-        /// Its owner.
-        uid: u32,
-    },
     /// Files whose owner this user cannot keep.
     #[error("files of other users, whose owner cannot be kept: {}", quoted(.paths))]
     FilesOfOthers {
@@ -300,7 +286,6 @@ impl TreeError {
             Self::DigestMismatch { .. } => "digest-mismatch",
             Self::OwnerNotKept { .. } => "owner-not-kept",
             Self::AttributeNotKept { .. } => "attribute-not-kept",
-            Self::WritableByOthers { .. } => "writable-by-others",
             Self::FilesOfOthers { .. } => "files-of-others",
             Self::NoHardLinks { .. } => "no-hard-links",
             Self::NoExchange { .. } => "no-exchange",
@@ -329,7 +314,6 @@ impl TreeError {
             | Self::DigestMismatch { path, .. }
             | Self::OwnerNotKept { path, .. }
             | Self::AttributeNotKept { path, .. }
-            | Self::WritableByOthers { path, .. }
             | Self::Package { path, .. } => vec![path],
             Self::NotEnoughSpace { .. }
             | Self::NotEnoughInodes { .. }
@@ -423,11 +407,6 @@ mod tests {
                 path: path(),
                 name: path(),
                 source: cause(),
-            },
-            TreeError::WritableByOthers {
-                path: path(),
-                mode: 0o777,
-                uid: 0,
             },
             TreeError::FilesOfOthers {
                 paths: vec![path()],

@@ -8,8 +8,6 @@ mod processes;
 mod space;
 mod trial;
 
-use cap_std::fs::Dir;
-
 pub use self::mounts::mounts_below;
 pub use self::processes::Holder;
 pub use self::processes::InUse;
@@ -19,10 +17,7 @@ pub use self::space::Space;
 pub use self::space::free;
 pub use self::trial::trial_exchange;
 pub use self::trial::trial_link;
-use crate::attributes;
 use crate::error::TreeError;
-use crate::root;
-use crate::root::Root;
 use crate::walk::LiveTree;
 
 /// Refuses a tree that holds what cannot be carried into the next one.
@@ -34,30 +29,6 @@ pub fn refuse_odd(tree: &LiveTree) -> Result<(), TreeError> {
     match tree.odd().first() {
         None => Ok(()),
         Some(odd) => Err(odd.clone().into_error()),
-    }
-}
-
-/// Refuses a directory that others may write, or whose owner is neither root nor this user.
-///
-/// `name` is what the caller calls it. Whoever may write the directory above an install, or its
-/// state directory, can put another tree in its place.
-///
-/// # Errors
-///
-/// `writable-by-others`.
-pub fn refuse_writable_by_others(dir: &Dir, name: &str) -> Result<(), TreeError> {
-    let root = Root::new(dir)?;
-    let stat = root::stat_of(&root, name)?;
-    let mode = attributes::permissions(&stat);
-    let ours = [0, rustix::process::geteuid().as_raw()].contains(&stat.stx_uid);
-    if ours && mode & 0o022 == 0 {
-        Ok(())
-    } else {
-        Err(TreeError::WritableByOthers {
-            path: name.to_owned(),
-            mode,
-            uid: stat.stx_uid,
-        })
     }
 }
 

@@ -193,18 +193,6 @@ fn removing_a_tree_does_not_follow_symlinks_out_of_it() {
 }
 
 #[test]
-fn others_may_not_write_the_directories_that_only_we_may_write() {
-    let world = World::new();
-    preflight::refuse_writable_by_others(&world.open("live"), "live").expect("private");
-    for mode in [0o777, 0o1777, 0o775, 0o757] {
-        world.chmod("live", mode);
-        let error =
-            preflight::refuse_writable_by_others(&world.open("live"), "live").expect_err("open");
-        assert_eq!(error.code(), "writable-by-others", "{mode:o}");
-    }
-}
-
-#[test]
 fn trials_leave_nothing_behind() {
     let world = World::new();
     world.write("live/a", "a");
