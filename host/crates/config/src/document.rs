@@ -181,6 +181,12 @@ impl Document {
         if taken.is_some() {
             return Err(ConfigError::KeyExists { key: to.clone() });
         }
+        if to.starts_with(from) {
+            return Err(ConfigError::EditRefused {
+                key: from.clone(),
+                reason: "it cannot become a part of itself".to_owned(),
+            });
+        }
         self.refuse_list_elements(to)?;
         let added = self.node.clone().with(to.parts(), node.clone());
         let on_the_spot = layout(self.format, self.body())?.rename(from.parts(), to.parts());
