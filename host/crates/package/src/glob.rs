@@ -187,7 +187,7 @@ impl<'de> Deserialize<'de> for Glob {
 }
 
 /// Patterns of which one must match.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GlobSet(Vec<Glob>);
 
 impl GlobSet {

@@ -6,6 +6,7 @@
 //! called [`crate::Engine::run`].
 
 use cofferdam_config::Value;
+use serde::Deserialize;
 use serde::Serialize;
 use thiserror::Error;
 
@@ -45,7 +46,8 @@ pub trait ConfigAccess {
 }
 
 /// Why a request for a key was not carried out: the step sees this much and no more.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[derive(Debug, Clone, PartialEq, Eq, Error, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum ConfigRefusal {
     /// The grants do not cover the key.
     #[error("the key is not granted")]
@@ -94,7 +96,7 @@ impl ConfigAccess for NoConfig {
 }
 
 /// How much a log line matters.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Level {
     /// For the author of the step.

@@ -2,6 +2,8 @@
 //! What a step may do with files: patterns, and the paths that no pattern opens.
 
 use cofferdam_package::glob::GlobSet;
+use serde::Deserialize;
+use serde::Serialize;
 use std::collections::BTreeSet;
 
 /// The file grants of one step: what its manifest asks for within what the policy allows.
@@ -16,7 +18,7 @@ use std::collections::BTreeSet;
 /// 4. No file is created in, or moved into, a directory in `no_new_in`.
 /// 5. Files with an execute bit are not written, moved or removed, unless `executables` says so.
 /// 6. Files with more than one link are never written: a link may lead into the live tree.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct FileGrants {
     /// Paths that may be read.
     pub read: GlobSet,

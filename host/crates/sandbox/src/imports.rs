@@ -13,6 +13,7 @@
 //! | a core module, or text, instead of a component | refused before anything is parsed further |
 //! | huge or deeply nested input | the size is capped; the parser bounds nesting and counts |
 
+use serde::Deserialize;
 use serde::Serialize;
 use std::fmt;
 use thiserror::Error;
@@ -29,7 +30,7 @@ use wasmparser::types::Types;
 use crate::limits::COMPONENT_BYTES;
 
 /// An interface that a component imports, and what it uses of it.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Import {
     /// The interface as the component names it: `wasi:filesystem/types@0.2.6`.
     pub interface: String,

@@ -44,6 +44,7 @@ pub use imports::imports;
 pub use imports::offered;
 pub use limits::COMPONENT_BYTES;
 pub use limits::Limits;
+pub use record::Denied;
 pub use record::LogLine;
 pub use record::StepRecord;
 pub use record::Touched;

@@ -4,11 +4,12 @@
 //! The first kind is in the package's manifest, within the ceiling of the operator's policy; the
 //! second kind protects the host's own process and is the same for all.
 
+use serde::Deserialize;
 use serde::Serialize;
 use std::time::Duration;
 
 /// The budget of one run of one step.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Limits {
     /// Wall time from instantiation to the verdict. Stops a loop that never ends.
     pub time: Duration,

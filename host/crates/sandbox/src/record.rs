@@ -7,11 +7,12 @@
 use crate::access::Level;
 use crate::imports::Import;
 use crate::step::Budget;
+use serde::Deserialize;
 use serde::Serialize;
 use std::collections::BTreeSet;
 
 /// What one run of a step did and used.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StepRecord {
     /// What the component imports, as far as it uses it.
     pub imports: Vec<Import>,
@@ -30,7 +31,7 @@ pub struct StepRecord {
 }
 
 /// What happened at one path.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[expect(
     clippy::struct_excessive_bools,
     reason = "independent facts about one path"
@@ -39,33 +40,70 @@ pub struct Touched {
     /// The path, relative to the tree.
     pub path: String,
     /// Bytes read.
-    #[serde(skip_serializing_if = "is_zero")]
+    #[serde(default, skip_serializing_if = "is_zero")]
     pub read_bytes: u64,
     /// Bytes written.
-    #[serde(skip_serializing_if = "is_zero")]
+    #[serde(default, skip_serializing_if = "is_zero")]
     pub written_bytes: u64,
     /// Looked at: opened for reading, listed, or asked for size and kind.
-    #[serde(skip_serializing_if = "is_false")]
+    #[serde(default, skip_serializing_if = "is_false")]
     pub read: bool,
     /// Content or times changed.
-    #[serde(skip_serializing_if = "is_false")]
+    #[serde(default, skip_serializing_if = "is_false")]
     pub written: bool,
     /// A file, directory or symlink was created here.
-    #[serde(skip_serializing_if = "is_false")]
+    #[serde(default, skip_serializing_if = "is_false")]
     pub created: bool,
     /// What stood here was removed.
-    #[serde(skip_serializing_if = "is_false")]
+    #[serde(default, skip_serializing_if = "is_false")]
     pub removed: bool,
     /// What stood here was moved there.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub renamed_to: Option<String>,
     /// What stands here came from there.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub renamed_from: Option<String>,
-    /// What was refused here: `read`, `write`, `create`, `remove`, `rename`, `link`, `open` (of a
-    /// device, fifo or socket), `resolve` (a way out of the tree).
-    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
-    pub denied: BTreeSet<&'static str>,
+    /// What was refused here.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub denied: BTreeSet<Denied>,
+}
+
+/// What a step asked for at a path and did not get. In the order of the words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Denied {
+    /// To make a file, directory or symlink.
+    Create,
+    /// A hard link, or a symlink that leads out of the tree.
+    Link,
+    /// To open a device, fifo or socket.
+    Open,
+    /// To read a file, list a directory, or look at either.
+    Read,
+    /// To remove what is there.
+    Remove,
+    /// To move something away from here, or to here.
+    Rename,
+    /// A way out of the tree, or through what is not granted.
+    Resolve,
+    /// To change content, size or times.
+    Write,
+}
+
+impl Denied {
+    /// The word for it, as it is in JSON.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Create => "create",
+            Self::Link => "link",
+            Self::Open => "open",
+            Self::Read => "read",
+            Self::Remove => "remove",
+            Self::Rename => "rename",
+            Self::Resolve => "resolve",
+            Self::Write => "write",
+        }
+    }
 }
 
 impl Touched {
@@ -80,7 +118,7 @@ impl Touched {
 }
 
 /// A line of a step's log.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LogLine {
     /// How much it matters.
     pub level: Level,
@@ -89,7 +127,7 @@ pub struct LogLine {
 }
 
 /// What a run used of its limits.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Usage {
     /// Wall time.
     pub time_ms: u64,
@@ -121,4 +159,96 @@ fn is_zero(number: &u64) -> bool {
 )]
 fn is_false(flag: &bool) -> bool {
     !*flag
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::step::Failure;
+    use crate::step::FailureKind;
+    use crate::step::Verdict;
+
+    /// A run happens in another process than the one that keeps its record.
+    #[test]
+    fn an_outcome_survives_the_way_through_json() {
+        let record = StepRecord {
+            imports: vec![Import {
+                interface: "wasi:io/poll@0.2.6".to_owned(),
+                functions: vec!["block".to_owned()],
+                offered: true,
+            }],
+            files: vec![
+                Touched {
+                    path: "data/\u{1f600}\n\"a\"".to_owned(),
+                    written: true,
+                    written_bytes: u64::MAX,
+                    renamed_to: Some("data/b".to_owned()),
+                    denied: [Denied::Create, Denied::Link, Denied::Open, Denied::Read].into(),
+                    ..Touched::default()
+                },
+                Touched {
+                    path: "data/b".to_owned(),
+                    denied: [
+                        Denied::Remove,
+                        Denied::Rename,
+                        Denied::Resolve,
+                        Denied::Write,
+                    ]
+                    .into(),
+                    ..Touched::default()
+                },
+            ],
+            files_not_listed: 7,
+            log: vec![LogLine {
+                level: Level::Warn,
+                line: "two words".to_owned(),
+            }],
+            log_dropped_bytes: 3,
+            spent: [Budget::Handles, Budget::Files, Budget::WrittenBytes].into(),
+            usage: Usage {
+                fuel: u64::MAX,
+                ..Usage::default()
+            },
+        };
+        let text = serde_json::to_string(&record).unwrap();
+        assert_eq!(serde_json::from_str::<StepRecord>(&text).unwrap(), record);
+
+        let failed = |kind| {
+            Verdict::Failed(Failure {
+                kind,
+                message: "m".to_owned(),
+                backtrace: vec!["f".to_owned()],
+            })
+        };
+        for verdict in [
+            Verdict::Ok,
+            Verdict::Refuse("no".to_owned()),
+            Verdict::Defer {
+                reason: "later".to_owned(),
+                retry_after_seconds: 5,
+            },
+            Verdict::Unhealthy("ill".to_owned()),
+            failed(FailureKind::OverBudget(Budget::Handles)),
+            failed(FailureKind::TimedOut),
+        ] {
+            let text = serde_json::to_string(&verdict).unwrap();
+            assert_eq!(serde_json::from_str::<Verdict>(&text).unwrap(), verdict);
+        }
+    }
+
+    #[test]
+    fn a_denial_has_one_word_in_json_and_text() {
+        for denied in [Denied::Create, Denied::Link, Denied::Open, Denied::Read]
+            .into_iter()
+            .chain([
+                Denied::Remove,
+                Denied::Rename,
+                Denied::Resolve,
+                Denied::Write,
+            ])
+        {
+            let word = format!("\"{}\"", denied.word());
+            assert_eq!(serde_json::to_string(&denied).unwrap(), word);
+        }
+    }
 }

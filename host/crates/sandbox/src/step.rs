@@ -3,11 +3,12 @@
 //!
 //! The mirror of `wit/step.wit`, with one addition: [`Verdict::Failed`], which only the host gives.
 
+use serde::Deserialize;
 use serde::Serialize;
 use std::fmt;
 
 /// Where in an update a step runs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Phase {
     /// The live tree; may veto.
@@ -35,7 +36,7 @@ impl fmt::Display for Phase {
 }
 
 /// What a step is told about the update.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Context {
     /// The id of the package.
     pub package_id: String,
@@ -58,7 +59,7 @@ pub struct Context {
 }
 
 /// How a run of a step ended.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Verdict {
     /// Go on.
@@ -81,7 +82,7 @@ pub enum Verdict {
 }
 
 /// Why a step gave no answer that counts.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Failure {
     /// Which kind of failure.
     pub kind: FailureKind,
@@ -93,7 +94,7 @@ pub struct Failure {
 }
 
 /// The kinds of failure.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum FailureKind {
     /// The step returned an error.
@@ -117,7 +118,7 @@ pub enum FailureKind {
 }
 
 /// A budget of [`crate::Limits`] that can be spent without ending the step at once.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Budget {
     /// Bytes written to files.

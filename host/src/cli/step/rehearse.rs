@@ -350,7 +350,7 @@ fn denials(text: &mut String, rehearsed: &Rehearsed) {
         .iter()
         .filter(|file| !file.denied.is_empty())
     {
-        let operations: Vec<&str> = file.denied.iter().copied().collect();
+        let operations: Vec<&str> = file.denied.iter().map(|denied| denied.word()).collect();
         let _ = writeln!(
             text,
             "denied: {} {}",

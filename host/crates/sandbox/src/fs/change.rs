@@ -7,6 +7,7 @@ use super::refusal::Outcome;
 use super::refusal::Refusal;
 use super::resolve::read_link;
 use crate::limits::PATH_BYTES;
+use crate::record::Denied;
 use rustix::fs::AtFlags;
 use rustix::fs::FileType;
 use rustix::fs::Timestamps;
@@ -34,7 +35,7 @@ impl Files {
         };
         self.may_change(&place.path)
             .and_then(|()| self.may_change_mode(mode))
-            .map_err(|refusal| self.refused(&place.path, "remove", refusal))?;
+            .map_err(|refusal| self.refused(&place.path, Denied::Remove, refusal))?;
         self.trail.change(&place.path)?;
         rustix::fs::unlinkat(place.parent(), place.name(), AtFlags::empty())?;
         self.trail.change(&place.path)?.removed = true;
@@ -48,7 +49,7 @@ impl Files {
             return Err(self.missing(&place.path));
         };
         self.may_change_directory(&place.path)
-            .map_err(|refusal| self.refused(&place.path, "remove", refusal))?;
+            .map_err(|refusal| self.refused(&place.path, Denied::Remove, refusal))?;
         if FileType::from_raw_mode(stat.st_mode) != FileType::Directory {
             return Err(Refusal::NOT_A_DIRECTORY);
         }
@@ -62,9 +63,9 @@ impl Files {
     pub(super) fn symlink(&mut self, target: &str, base: &str, path: &str) -> Outcome {
         let place = self.resolve(base, path, false)?;
         self.may_create(&place.path)
-            .map_err(|refusal| self.refused(&place.path, "create", refusal))?;
+            .map_err(|refusal| self.refused(&place.path, Denied::Create, refusal))?;
         if !stays_inside(target, &place.path) {
-            self.trail.deny(&place.path, "link");
+            self.trail.deny(&place.path, Denied::Link);
             return Err(Refusal::NotPermitted);
         }
         self.trail.change(&place.path)?;
@@ -77,7 +78,7 @@ impl Files {
     /// Hard links are refused: they would share an inode behind the grants' back.
     pub(super) fn hard_link(&mut self, base: &str, path: &str) -> Refusal {
         if let Ok(place) = self.resolve(base, path, false) {
-            self.trail.deny(&place.path, "link");
+            self.trail.deny(&place.path, Denied::Link);
         }
         Refusal::NotPermitted
     }
@@ -86,7 +87,7 @@ impl Files {
     pub(super) fn read_link(&mut self, base: &str, path: &str) -> Outcome<String> {
         let place = self.resolve(base, path, false)?;
         if !self.may_read(&place.path) {
-            return Err(self.denied(&place.path, "read"));
+            return Err(self.denied(&place.path, Denied::Read));
         }
         match read_link(&place)? {
             Some(target) => Ok(target),
@@ -116,7 +117,7 @@ impl Files {
             FileType::Directory | FileType::Symlink => self.may_change(&place.path),
             _ => Err(Refusal::NotGranted),
         };
-        judged.map_err(|refusal| self.refused(&place.path, "write", refusal))?;
+        judged.map_err(|refusal| self.refused(&place.path, Denied::Write, refusal))?;
         self.trail.change(&place.path)?;
         let flags = AtFlags::SYMLINK_NOFOLLOW;
         rustix::fs::utimensat(place.parent(), place.name(), times, flags)?;

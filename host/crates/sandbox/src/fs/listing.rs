@@ -5,6 +5,7 @@ use super::Files;
 use super::refusal::Outcome;
 use super::refusal::Refusal;
 use crate::limits::LISTED_ENTRIES;
+use crate::record::Denied;
 use rustix::fs::AtFlags;
 use rustix::fs::Dir;
 use rustix::fs::FileType;
@@ -37,7 +38,7 @@ impl Files {
     /// What a step sees in a directory. Names that are not UTF-8 cannot be shown to it.
     pub(super) fn list(&mut self, path: &str) -> Outcome<Listing> {
         if !self.may_see_directory(path) {
-            return Err(self.denied(path, "read"));
+            return Err(self.denied(path, Denied::Read));
         }
         let mut entries = self.entries(path)?.0;
         entries.retain(|entry| {

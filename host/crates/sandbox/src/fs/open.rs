@@ -7,6 +7,7 @@ use super::OpenFile;
 use super::refusal::Outcome;
 use super::refusal::Refusal;
 use super::resolve::Place;
+use crate::record::Denied;
 use rustix::fs::FileType;
 use rustix::fs::Mode;
 use rustix::fs::OFlags;
@@ -66,7 +67,7 @@ impl Files {
         match FileType::from_raw_mode(stat.st_mode) {
             FileType::Directory => {
                 if !self.may_see_directory(&place.path) {
-                    return Err(self.denied(&place.path, "read"));
+                    return Err(self.denied(&place.path, Denied::Read));
                 }
                 if how.create && how.exclusive {
                     return Err(Refusal::EXISTS);
@@ -78,14 +79,14 @@ impl Files {
             }
             FileType::RegularFile => self.open_file(place, &stat, how),
             FileType::Symlink if self.may_read(&place.path) => Err(Refusal::LOOP),
-            FileType::Symlink => Err(self.denied(&place.path, "read")),
-            _ => Err(self.denied(&place.path, "open")),
+            FileType::Symlink => Err(self.denied(&place.path, Denied::Read)),
+            _ => Err(self.denied(&place.path, Denied::Open)),
         }
     }
 
     fn open_file(&mut self, place: Place, seen: &Stat, how: How) -> Outcome<Node> {
         if !self.may_read(&place.path) {
-            return Err(self.denied(&place.path, "read"));
+            return Err(self.denied(&place.path, Denied::Read));
         }
         if how.create && how.exclusive {
             return Err(Refusal::EXISTS);
@@ -99,7 +100,7 @@ impl Files {
                 .may_change(&place.path)
                 .and_then(|()| self.may_change_mode(seen.st_mode))
                 .and_then(|()| one_link(seen));
-            allowed.map_err(|_| self.denied(&place.path, "write"))?;
+            allowed.map_err(|_| self.denied(&place.path, Denied::Write))?;
         }
         let access = match (writes, how.read) {
             (true, true) => OFlags::RDWR,
@@ -112,7 +113,7 @@ impl Files {
         let found = rustix::fs::fstat(&file)?;
         let same = (found.st_dev, found.st_ino) == (seen.st_dev, seen.st_ino);
         if !same || (writes && one_link(&found).is_err()) {
-            return Err(self.denied(&place.path, "open"));
+            return Err(self.denied(&place.path, Denied::Open));
         }
         if let Some(touched) = self.trail.look(&place.path) {
             touched.read |= how.read;
@@ -131,7 +132,7 @@ impl Files {
 
     fn create(&mut self, place: Place, how: How) -> Outcome<Node> {
         self.may_create(&place.path)
-            .map_err(|refusal| self.refused(&place.path, "create", refusal))?;
+            .map_err(|refusal| self.refused(&place.path, Denied::Create, refusal))?;
         if how.directory {
             return Err(Refusal::INVALID);
         }
@@ -169,7 +170,7 @@ impl Files {
             return Err(Refusal::EXISTS);
         }
         self.may_create_directory(&place.path)
-            .map_err(|refusal| self.refused(&place.path, "create", refusal))?;
+            .map_err(|refusal| self.refused(&place.path, Denied::Create, refusal))?;
         self.trail.change(&place.path)?;
         self.account.create()?;
         rustix::fs::mkdirat(place.parent(), place.name(), Mode::RWXU)?;
@@ -197,19 +198,19 @@ impl Files {
             _ => self.may_read(&place.path),
         };
         if !visible {
-            return Err(self.denied(&place.path, "read"));
+            return Err(self.denied(&place.path, Denied::Read));
         }
         Ok((facts, place.path))
     }
 
     /// Records that something was refused, and says so.
-    pub(super) fn denied(&mut self, path: &str, what: &'static str) -> Refusal {
+    pub(super) fn denied(&mut self, path: &str, what: Denied) -> Refusal {
         self.trail.deny(path, what);
         Refusal::NotGranted
     }
 
     /// Records that something was refused when the grants were the reason.
-    pub(super) fn refused(&mut self, path: &str, what: &'static str, refusal: Refusal) -> Refusal {
+    pub(super) fn refused(&mut self, path: &str, what: Denied, refusal: Refusal) -> Refusal {
         if refusal == Refusal::NotGranted {
             self.trail.deny(path, what);
         }

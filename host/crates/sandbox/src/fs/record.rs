@@ -4,6 +4,7 @@
 use super::refusal::Outcome;
 use super::refusal::Refusal;
 use crate::limits::RECORDED_PATH_BYTES;
+use crate::record::Denied;
 use crate::record::Touched;
 use std::collections::BTreeMap;
 
@@ -35,7 +36,7 @@ impl Trail {
     }
 
     /// Notes that something was refused.
-    pub(super) fn deny(&mut self, path: &str, what: &'static str) {
+    pub(super) fn deny(&mut self, path: &str, what: Denied) {
         if let Some(touched) = self.look(path) {
             touched.denied.insert(what);
         }

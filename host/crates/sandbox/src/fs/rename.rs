@@ -11,6 +11,7 @@ use super::refusal::Outcome;
 use super::refusal::Refusal;
 use super::resolve::Place;
 use crate::limits::MOVED_NAMES;
+use crate::record::Denied;
 use rustix::fs::AtFlags;
 use rustix::fs::FileType;
 use rustix::fs::Mode;
@@ -98,35 +99,35 @@ impl Files {
                 // A relative target means another place from another directory.
                 let target = super::resolve::read_link(from)?.unwrap_or_default();
                 if !super::change::stays_inside(&target, &to.path) {
-                    return Err(self.denied(&to.path, "link"));
+                    return Err(self.denied(&to.path, Denied::Link));
                 }
                 Ok(Vec::new())
             }
             FileType::Directory => self.judge_directory(&from.path, &to.path),
-            _ => Err(self.denied(&from.path, "rename")),
+            _ => Err(self.denied(&from.path, Denied::Rename)),
         }
     }
 
     fn judge_file(&mut self, from: &str, to: &str, mode: u32) -> Outcome {
         self.may_change(from)
             .and_then(|()| self.may_change_mode(mode))
-            .map_err(|refusal| self.refused(from, "rename", refusal))?;
+            .map_err(|refusal| self.refused(from, Denied::Rename, refusal))?;
         self.may_create(to)
-            .map_err(|refusal| self.refused(to, "rename", refusal))
+            .map_err(|refusal| self.refused(to, Denied::Rename, refusal))
     }
 
     fn judge_directory(&mut self, from: &str, to: &str) -> Outcome<Vec<String>> {
         self.may_change_directory(from)
-            .map_err(|refusal| self.refused(from, "rename", refusal))?;
+            .map_err(|refusal| self.refused(from, Denied::Rename, refusal))?;
         self.may_change(to)
             .and_then(|()| self.may_create_directory(to))
-            .map_err(|refusal| self.refused(to, "rename", refusal))?;
+            .map_err(|refusal| self.refused(to, Denied::Rename, refusal))?;
         let mut names = Vec::new();
         let mut ahead = vec![String::new()];
         while let Some(directory) = ahead.pop() {
             let (entries, unreadable) = self.entries(&joined(from, &directory))?;
             if unreadable {
-                return Err(self.denied(from, "rename"));
+                return Err(self.denied(from, Denied::Rename));
             }
             for entry in entries {
                 let name = below(&directory, &entry.name);
@@ -141,17 +142,17 @@ impl Files {
                         let place = self.root.place(old.clone())?;
                         let target = super::resolve::read_link(&place)?.unwrap_or_default();
                         if !super::change::stays_inside(&target, &new) {
-                            return Err(self.denied(&new, "link"));
+                            return Err(self.denied(&new, Denied::Link));
                         }
                     }
                     Kind::Directory => {
                         self.may_change(&old)
-                            .map_err(|refusal| self.refused(&old, "rename", refusal))?;
+                            .map_err(|refusal| self.refused(&old, Denied::Rename, refusal))?;
                         self.may_change(&new)
-                            .map_err(|refusal| self.refused(&new, "rename", refusal))?;
+                            .map_err(|refusal| self.refused(&new, Denied::Rename, refusal))?;
                         ahead.push(name.clone());
                     }
-                    Kind::Other => return Err(self.denied(&old, "rename")),
+                    Kind::Other => return Err(self.denied(&old, Denied::Rename)),
                 }
                 names.push(name);
                 if names.len() > MOVED_NAMES {
@@ -170,7 +171,7 @@ impl Files {
             FileType::Directory => self.may_change_directory(path),
             _ => self.may_change(path),
         };
-        judged.map_err(|refusal| self.refused(path, "rename", refusal))
+        judged.map_err(|refusal| self.refused(path, Denied::Rename, refusal))
     }
 
     fn mode_of(&self, path: &str) -> Outcome<u32> {

@@ -14,6 +14,7 @@ use super::judge::split;
 use super::refusal::Outcome;
 use super::refusal::Refusal;
 use crate::limits::PATH_BYTES;
+use crate::record::Denied;
 use rustix::fs::AtFlags;
 use rustix::fs::Mode;
 use rustix::fs::OFlags;
@@ -143,7 +144,7 @@ impl Files {
     pub(super) fn resolve(&mut self, base: &str, path: &str, follow: bool) -> Outcome<Place> {
         let names = names(path).inspect_err(|refusal| {
             if *refusal == Refusal::NotPermitted {
-                self.trail.deny(path, "resolve");
+                self.trail.deny(path, Denied::Resolve);
             }
         })?;
         let asked = join(base, &names);
@@ -152,7 +153,7 @@ impl Files {
                 Ok(Some(place)) => return Ok(place),
                 Ok(None) => {}
                 Err(refusal) if self.may_see_directory(&asked) => return Err(refusal),
-                Err(_) => return Err(self.denied(&asked, "resolve")),
+                Err(_) => return Err(self.denied(&asked, Denied::Resolve)),
             }
         }
         let mut walk = Walk {
@@ -171,10 +172,10 @@ impl Files {
         };
         let reached = walk.path();
         if walk.blind || !self.may_see_directory(&reached) {
-            return Err(self.denied(&reached, "resolve"));
+            return Err(self.denied(&reached, Denied::Resolve));
         }
         if matches!(refusal, Refusal::NotGranted | Refusal::NotPermitted) {
-            self.trail.deny(&asked, "resolve");
+            self.trail.deny(&asked, Denied::Resolve);
         }
         Err(refusal)
     }

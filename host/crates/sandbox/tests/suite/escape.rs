@@ -2,6 +2,7 @@
 //! No path leads out of the tree, and none leads around the grants.
 
 use crate::bench::Bench;
+use cofferdam_sandbox::Denied;
 use std::fs;
 
 const DENIED: &str = "PermissionDenied";
@@ -305,7 +306,7 @@ fn fifos_and_sockets_never_open_and_never_hang() {
         ("list /data", "ok a"),
     ]);
     let ran = bench.script_ran(&["read /data/fifo"]);
-    assert_eq!(ran.touched("data/fifo").denied, ["open"].into());
+    assert_eq!(ran.touched("data/fifo").denied, [Denied::Open].into());
 }
 
 #[test]

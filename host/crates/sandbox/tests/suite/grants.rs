@@ -2,6 +2,7 @@
 //! A step does with files what it was granted, and sees no more.
 
 use crate::bench::Bench;
+use cofferdam_sandbox::Denied;
 use cofferdam_sandbox::Phase;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
@@ -71,7 +72,7 @@ fn without_a_grant_nothing_is_there() {
         ("new /data/x", DENIED),
     ]);
     let ran = bench.script_ran(&["read /data/a"]);
-    assert_eq!(ran.touched("data/a").denied, ["read"].into());
+    assert_eq!(ran.touched("data/a").denied, [Denied::Read].into());
 }
 
 #[test]
