@@ -134,7 +134,7 @@ fn a_package_with_any_damage_is_refused_or_means_exactly_the_same() {
         scene.answered(&["inspect", package], damage);
         let plan = scene.answered(&["plan", scene.install, package], damage);
         if plan.exit == Some(0) {
-            // A bit that nobody reads, such as the attributes of a zip entry.
+            // Compressed data that decodes to the same, such as a larger window of zstd.
             assert!(matches!(damage, Damage::Flip { .. }), "{damage:?}");
             assert_eq!(plan.json()["outcome_digest"], expected, "{damage:?}");
             continue;

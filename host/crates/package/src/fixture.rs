@@ -151,6 +151,9 @@ pub(crate) struct RawEntry {
     pub(crate) data: Vec<u8>,
     pub(crate) local: RawHeader,
     pub(crate) central: RawHeader,
+    pub(crate) made_by: u16,
+    pub(crate) internal_attributes: u16,
+    pub(crate) external_attributes: u32,
     pub(crate) comment: Vec<u8>,
     pub(crate) disk: u16,
     /// Replaces the offset in the directory.
@@ -184,9 +187,14 @@ impl RawEntry {
 
     /// An entry whose data is already compressed.
     pub(crate) fn compressed(name: &str, content: &[u8], method: u16, data: &[u8]) -> Self {
+        let version = match method {
+            0 => 10,
+            8 => 20,
+            _ => 45,
+        };
         let header = RawHeader {
             signature: 0x0403_4b50,
-            version: 20,
+            version,
             flags: 0,
             method,
             time: 0x0021_0000,
@@ -204,6 +212,9 @@ impl RawEntry {
                 ..header.clone()
             },
             local: header,
+            made_by: 0x0300 | version,
+            internal_attributes: 0,
+            external_attributes: 0o100_644 << 16,
             comment: Vec::new(),
             disk: 0,
             offset: None,
@@ -291,11 +302,12 @@ impl RawZip {
             out.extend(&entry.after);
 
             directory.extend(entry.central.signature.to_le_bytes());
-            directory.extend(0x0314_u16.to_le_bytes());
+            directory.extend(entry.made_by.to_le_bytes());
             entry.central.shared(&entry.name, &mut directory);
             directory.extend((entry.comment.len() as u16).to_le_bytes());
             directory.extend(entry.disk.to_le_bytes());
-            directory.extend([0; 6]);
+            directory.extend(entry.internal_attributes.to_le_bytes());
+            directory.extend(entry.external_attributes.to_le_bytes());
             directory.extend(entry.offset.unwrap_or(offset).to_le_bytes());
             directory.extend(entry.central.name.as_ref().unwrap_or(&entry.name));
             directory.extend(&entry.central.extra);

@@ -334,17 +334,16 @@ pub fn with_signature<W: Write + Seek>(
         writer.signature(*key_id, bytes)?;
     }
     let blobs = package.into_unlisted_blobs()?;
-    for digest in blobs.digests() {
-        blobs.with_raw_entry(digest, |entry| {
-            writer
-                .zip
-                .raw_copy_file_touch(entry, DateTime::default(), Some(FILE_MODE))
-        })?;
-    }
+    blobs.raw()?.each(|entry| {
+        writer
+            .zip
+            .raw_copy_file_touch(entry, DateTime::default(), Some(FILE_MODE))
+            .map_err(WriteError::zip)
+    })?;
     writer.finish()
 }
 
-/// The mode that entries claim; nobody reads it.
+/// The mode that entries claim: the reader takes no other.
 const FILE_MODE: u32 = 0o644;
 
 /// One time, one mode, one system: nothing of the machine that packs.

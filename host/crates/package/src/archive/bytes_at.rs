@@ -59,10 +59,10 @@ impl BytesAt {
         Ok(out)
     }
 
-    pub(super) fn cursor(&self) -> Cursor<'_> {
+    pub(super) fn cursor_at(&self, position: u64) -> Cursor<'_> {
         Cursor {
             bytes: self,
-            position: 0,
+            position,
             failure: None,
         }
     }
@@ -77,24 +77,26 @@ pub(crate) struct Cursor<'a> {
 }
 
 impl Cursor<'_> {
-    /// The failure of the file, if reading it failed.
-    pub(super) fn into_failure(self) -> Option<io::Error> {
-        self.failure
+    /// The failure of the file, if reading it failed since this was asked last.
+    pub(super) fn take_failure(&mut self) -> Option<io::Error> {
+        self.failure.take()
     }
 }
 
 impl Read for Cursor<'_> {
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
-        match self.bytes.file.read_at(out, self.position) {
-            Ok(count) => {
-                self.position = self.position.saturating_add(count as u64);
-                Ok(count)
-            }
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => Err(error),
-            Err(error) => {
-                let copy = io::Error::from(error.kind());
-                self.failure = Some(error);
-                Err(copy)
+        loop {
+            match self.bytes.file.read_at(out, self.position) {
+                Ok(count) => {
+                    self.position = self.position.saturating_add(count as u64);
+                    return Ok(count);
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => {
+                    let copy = io::Error::from(error.kind());
+                    self.failure = Some(error);
+                    return Err(copy);
+                }
             }
         }
     }

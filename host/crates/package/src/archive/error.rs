@@ -42,14 +42,34 @@ pub enum StructureError {
     Encrypted { name: String },
     #[error("entry `{name}` has a data descriptor; expected its sizes in the header")]
     DataDescriptor { name: String },
-    #[error("entry `{name}` has unknown flags {flags:#06x}")]
+    #[error("entry `{name}` has flags {flags:#06x}; expected none")]
     Flags { name: String, flags: u16 },
     #[error(
         "entry `{name}` is compressed with method {method}; expected stored (0), deflate (8) or zstd (93)"
     )]
     Method { name: String, method: u16 },
-    #[error("entry `{name}` needs zip version {found}; expected at most 63")]
-    Version { name: String, found: u16 },
+    #[error("entry `{name}` needs zip version {found}; expected {expected} for its method")]
+    Version {
+        name: String,
+        found: u16,
+        expected: u16,
+    },
+    #[error("entry `{name}` is made by {found:#06x}; expected {expected:#06x}, as `pack` writes")]
+    MadeBy {
+        name: String,
+        found: u16,
+        expected: u16,
+    },
+    #[error("entry `{name}` has the time {found:#010x}; expected 1980-01-01, as `pack` writes")]
+    Time { name: String, found: u32 },
+    #[error(
+        "entry `{name}` has the attributes {internal:#06x} and {external:#010x}; expected those of a plain file of mode 0644"
+    )]
+    Attributes {
+        name: String,
+        internal: u16,
+        external: u32,
+    },
     #[error("entry `{name}` has an extra field; expected none but a needed zip64 offset")]
     ExtraField { name: String },
     #[error("entry `{name}` has a comment; expected none")]
@@ -60,6 +80,10 @@ pub enum StructureError {
     Name { name: String },
     #[error("entry `{name}` is there twice")]
     Duplicate { name: String },
+    #[error(
+        "entry `{name}` comes after `{previous}`; expected the manifest, then signatures and then blobs, each sorted by name"
+    )]
+    Order { name: String, previous: String },
     #[error(
         "entry `{name}` is compressed; expected it stored, since it is read before it is trusted"
     )]
@@ -105,6 +129,8 @@ pub enum StructureError {
     Checksum { name: String },
     #[error("two readers of the archive disagree on {found}")]
     Disagreement { found: &'static str },
+    #[error("the deflate data of `{name}` {found}; expected one stream that fills the entry")]
+    DeflateStream { name: String, found: &'static str },
     #[error("the zstd data of `{name}` {found}; expected one plain frame that fills the entry")]
     ZstdFrame { name: String, found: &'static str },
     #[error(
@@ -135,10 +161,14 @@ impl StructureError {
             Self::Flags { .. } => "zip-flags",
             Self::Method { .. } => "zip-method",
             Self::Version { .. } => "zip-version",
+            Self::MadeBy { .. } => "zip-made-by",
+            Self::Time { .. } => "zip-time",
+            Self::Attributes { .. } => "zip-attributes",
             Self::ExtraField { .. } => "zip-extra-field",
             Self::EntryComment { .. } => "zip-entry-comment",
             Self::Name { .. } => "zip-entry-name",
             Self::Duplicate { .. } => "zip-duplicate-entry",
+            Self::Order { .. } => "zip-entry-order",
             Self::MustBeStored { .. } => "zip-must-be-stored",
             Self::StoredSize { .. } => "zip-stored-size",
             Self::Prefix { .. } => "zip-prefix",
@@ -153,6 +183,7 @@ impl StructureError {
             Self::Ratio { .. } => "zip-ratio",
             Self::Checksum { .. } => "zip-checksum",
             Self::Disagreement { .. } => "zip-disagreement",
+            Self::DeflateStream { .. } => "deflate-stream",
             Self::ZstdFrame { .. } => "zstd-frame",
             Self::ZstdWindow { .. } => "zstd-window",
         }

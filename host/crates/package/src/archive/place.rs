@@ -3,6 +3,7 @@
 
 use super::bytes_at::BytesAt;
 use super::error::StructureError;
+use super::name::EntryName;
 use super::record::CENTRAL_BYTES;
 use super::record::END_BYTES;
 use super::record::END64_BYTES;
@@ -13,8 +14,6 @@ use super::record::Locator64;
 use crate::error::PackageError;
 use crate::limits::Limits;
 
-/// The longest name there is, `blobs/` with a digest.
-pub(super) const MAX_NAME_BYTES: usize = 6 + 64;
 /// A zip64 extra field with an offset.
 const MAX_EXTRA_BYTES: usize = 12;
 /// How far a comment can push the end record from the end.
@@ -25,6 +24,8 @@ pub(super) struct Place {
     pub(super) offset: u64,
     pub(super) bytes: u64,
     pub(super) entries: u64,
+    /// Made by and needed, as the zip64 end record says, where there is one.
+    pub(super) zip64_versions: Option<(u16, u16)>,
 }
 
 impl Place {
@@ -45,6 +46,7 @@ impl Place {
                 offset: u64::from(end.directory_offset),
                 bytes: u64::from(end.directory_bytes),
                 entries: u64::from(end.entries),
+                zip64_versions: None,
             }
             .ending_at(end_at)?,
         };
@@ -52,7 +54,7 @@ impl Place {
             let (found, limit) = (place.entries, limits.archive_entries);
             return Err(StructureError::TooManyEntries { found, limit }.into());
         }
-        let largest = (CENTRAL_BYTES + MAX_NAME_BYTES + MAX_EXTRA_BYTES) as u64;
+        let largest = (CENTRAL_BYTES + EntryName::MAX_BYTES + MAX_EXTRA_BYTES) as u64;
         if place.bytes > place.entries.saturating_mul(largest) {
             return Err(StructureError::DirectorySize {
                 found: place.bytes,
@@ -98,32 +100,23 @@ impl Place {
         let Some(end64) = End64::read(&file.read_array::<END64_BYTES>(end64_at)?) else {
             return refuse("there is no end record where the locator says");
         };
-        if end64.record_bytes != (END64_BYTES - 12) as u64 || end64.version_needed > 63 {
+        if end64.record_bytes != (END64_BYTES - 12) as u64 {
             return refuse("the end record has extensions");
         }
         if end64.disk != 0 || end64.directory_disk != 0 || end64.entries_here != end64.entries {
             return Err(StructureError::MultiDisk.into());
         }
-        let fields = [
-            (u64::from(end.entries), end64.entries, u64::from(u16::MAX)),
-            (
-                u64::from(end.directory_bytes),
-                end64.directory_bytes,
-                u64::from(u32::MAX),
-            ),
-            (
-                u64::from(end.directory_offset),
-                end64.directory_offset,
-                u64::from(u32::MAX),
-            ),
-        ];
-        if fields.iter().all(|(_, large, max)| large < max) {
+        let (most_entries, most_bytes) = (u64::from(u16::MAX), u64::from(u32::MAX));
+        if end64.entries <= most_entries
+            && end64.directory_bytes <= most_bytes
+            && end64.directory_offset <= most_bytes
+        {
             return refuse("everything fits without them");
         }
-        // A writer may put the largest number where the value would fit, but no third value.
-        if fields
-            .iter()
-            .any(|(small, large, max)| small != max && small != large)
+        // The writer never tells the directory's size twice.
+        if u64::from(end.entries) != end64.entries.min(most_entries)
+            || u64::from(end.directory_offset) != end64.directory_offset.min(most_bytes)
+            || end.directory_bytes != u32::MAX
         {
             return refuse("the two end records disagree");
         }
@@ -131,6 +124,7 @@ impl Place {
             offset: end64.directory_offset,
             bytes: end64.directory_bytes,
             entries: end64.entries,
+            zip64_versions: Some((end64.made_by, end64.version_needed)),
         };
         Ok(Some(place.ending_at(end64_at)?))
     }

@@ -97,10 +97,13 @@ impl Local {
 
 /// A central header without name, extra field and comment.
 pub(super) struct Central {
+    pub(super) made_by: u16,
     pub(super) shared: Shared,
     pub(super) extra_bytes: u16,
     pub(super) comment_bytes: u16,
     pub(super) disk: u16,
+    pub(super) internal_attributes: u16,
+    pub(super) external_attributes: u32,
     pub(super) offset: u32,
 }
 
@@ -108,18 +111,14 @@ impl Central {
     pub(super) fn read(bytes: &[u8]) -> Option<Self> {
         let mut fields = Fields(bytes);
         fields.signature(CENTRAL)?;
-        // Which program made the entry, and the attributes that it had there, are read by no one.
-        let _made_by = fields.u16()?;
-        let shared = Shared::read(&mut fields)?;
-        let extra_bytes = fields.u16()?;
-        let comment_bytes = fields.u16()?;
-        let disk = fields.u16()?;
-        let _attributes: [u8; 6] = fields.bytes()?;
         Some(Self {
-            shared,
-            extra_bytes,
-            comment_bytes,
-            disk,
+            made_by: fields.u16()?,
+            shared: Shared::read(&mut fields)?,
+            extra_bytes: fields.u16()?,
+            comment_bytes: fields.u16()?,
+            disk: fields.u16()?,
+            internal_attributes: fields.u16()?,
+            external_attributes: fields.u32()?,
             offset: fields.u32()?,
         })
     }
@@ -163,6 +162,7 @@ impl End {
 /// The zip64 end record.
 pub(super) struct End64 {
     pub(super) record_bytes: u64,
+    pub(super) made_by: u16,
     pub(super) version_needed: u16,
     pub(super) disk: u32,
     pub(super) directory_disk: u32,
@@ -176,10 +176,9 @@ impl End64 {
     pub(super) fn read(bytes: &[u8]) -> Option<Self> {
         let mut fields = Fields(bytes);
         fields.signature(END64)?;
-        let record_bytes = fields.u64()?;
-        let _made_by = fields.u16()?;
         Some(Self {
-            record_bytes,
+            record_bytes: fields.u64()?,
+            made_by: fields.u16()?,
             version_needed: fields.u16()?,
             disk: fields.u32()?,
             directory_disk: fields.u32()?,

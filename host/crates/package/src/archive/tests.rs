@@ -3,6 +3,8 @@
 
 mod zstd;
 
+use std::io;
+
 use super::*;
 use crate::fixture::RawEntry;
 use crate::fixture::RawZip;
@@ -272,7 +274,25 @@ fn each_lie_in_a_header_has_its_own_code() {
         (both(|header| header.flags = 2), "zip-flags"),
         (both(|header| header.method = 12), "zip-method"),
         (both(|header| header.method = 99), "zip-method"),
+        (both(|header| header.version = 9), "zip-version"),
+        (both(|header| header.version = 20), "zip-version"),
         (both(|header| header.version = 64), "zip-version"),
+        (both(|header| header.time += 1), "zip-time"),
+        (both(|header| header.time = 0), "zip-time"),
+        (blob(|entry| entry.made_by = 0x0314), "zip-made-by"),
+        (blob(|entry| entry.made_by = 10), "zip-made-by"),
+        (
+            blob(|entry| entry.internal_attributes = 1),
+            "zip-attributes",
+        ),
+        (
+            blob(|entry| entry.external_attributes = 0o104_755 << 16),
+            "zip-attributes",
+        ),
+        (
+            blob(|entry| entry.external_attributes |= 1),
+            "zip-attributes",
+        ),
         (both(|header| header.bytes += 1), "zip-stored-size"),
         (
             blob(|entry| entry.central.extra = vec![0x55, 0x54, 0, 0]),
@@ -300,7 +320,7 @@ fn each_lie_in_a_header_has_its_own_code() {
             "zip-local-mismatch",
         ),
         (blob(|entry| entry.local.time += 1), "zip-local-mismatch"),
-        (blob(|entry| entry.local.version = 10), "zip-local-mismatch"),
+        (blob(|entry| entry.local.version = 20), "zip-local-mismatch"),
         (
             blob(|entry| entry.local.name = Some(vec![b'x'; 70])),
             "zip-local-mismatch",
@@ -355,6 +375,23 @@ fn repeated_entries_are_refused() {
     };
     assert_refused(&repeated(0), "zip-duplicate-entry");
     assert_refused(&repeated(1), "zip-duplicate-entry");
+}
+
+#[test]
+fn entries_in_another_order_are_refused() {
+    let digests = [b"one".as_slice(), b"two"].map(Digest::of);
+    let manifest = manifest_of(&[b"one".to_vec(), b"two".to_vec()]).to_bytes();
+    let mut blobs = [(digests[0], b"one"), (digests[1], b"two")]
+        .map(|(digest, content)| RawEntry::stored(&format!("blobs/{digest}"), content));
+    blobs.sort_by(|a, b| b.name.cmp(&a.name));
+    let mut zip = RawZip::new(vec![RawEntry::stored("manifest.json", &manifest)]);
+    zip.entries.extend(blobs);
+    assert_refused(&zip, "zip-entry-order");
+    zip.entries.swap(1, 2);
+    assert_refused(&zip, "accepted");
+    let signature = RawEntry::stored("signatures/E7620F1842B4E81F.minisig", b"x");
+    zip.entries.push(signature);
+    assert_refused(&zip, "zip-entry-order");
 }
 
 #[test]

@@ -29,8 +29,8 @@ pub(super) fn check(
         return Err(walk.refuse("does not start with a frame"));
     }
     let [descriptor] = walk.take::<1>()?;
-    if descriptor & 0b1000 != 0 {
-        return Err(walk.refuse("has a reserved bit"));
+    if descriptor & 0b1_1000 != 0 {
+        return Err(walk.refuse("has a reserved or unused bit"));
     }
     if descriptor & 0b11 != 0 {
         return Err(walk.refuse("needs a dictionary"));
