@@ -153,6 +153,24 @@ impl Glob {
         &self.text
     }
 
+    /// Whether it stands for exactly one path.
+    pub fn is_literal(&self) -> bool {
+        self.parts
+            .iter()
+            .all(|part| matches!(part, Part::Literal(_)))
+    }
+
+    /// The deepest directory that everything it stands for lies below: what comes before its first
+    /// part with a wildcard, or before its last part; `""` is the root.
+    pub fn directory(&self) -> String {
+        let above = self.parts.split_last().map_or(&[][..], |(_, above)| above);
+        let fixed = above.iter().map_while(|part| match part {
+            Part::Literal(name) => Some(name.as_str()),
+            Part::AnyParts | Part::Pattern(_) => None,
+        });
+        fixed.collect::<Vec<_>>().join("/")
+    }
+
     /// Whether the pattern stands for this path; `""` is the root.
     pub fn matches(&self, path: &str) -> bool {
         parts::matches(&self.parts, path_parts(path))

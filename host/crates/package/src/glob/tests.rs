@@ -10,6 +10,22 @@ fn glob(text: &str) -> Glob {
 }
 
 #[test]
+fn the_directory_of_a_pattern_ends_before_its_first_wildcard() {
+    for (text, directory) in [
+        ("data/schema-version", "data"),
+        ("data/**", "data"),
+        ("data/*/b/c", "data"),
+        ("a/b/c?", "a/b"),
+        ("VERSION", ""),
+        ("*.txt", ""),
+        ("**/x", ""),
+        ("**", ""),
+    ] {
+        assert_eq!(glob(text).directory(), directory, "{text}");
+    }
+}
+
+#[test]
 fn patterns_stand_for_what_they_say() {
     let table: [(&str, &[&str], &[&str]); 9] = [
         (

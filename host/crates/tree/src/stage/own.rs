@@ -2,7 +2,7 @@
 //! Own inodes for files that a step could write.
 //!
 //! A step confined to the next tree was seen to change the live file through a hard link. So
-//! before a step with write grants starts, every linked file in a directory that its globs can
+//! before a step with write grants starts, every linked file below the directories that its globs can
 //! reach becomes a copy, whether or not a glob matches the file itself.
 
 use std::sync::Mutex;
@@ -29,46 +29,28 @@ pub struct Unshared {
     pub bytes: u64,
 }
 
-/// The directories in which something may match a write glob.
+/// The directories below which write globs reach.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Reach {
-    root: bool,
-    directories: Vec<Glob>,
-}
+pub(crate) struct Reach(Vec<String>);
 
 impl Reach {
-    /// The directories that `write` reaches.
+    /// The directories that `write` reaches: the same that the sandbox opens for writing, and all that
+    /// is below, since the kernel's own wall knows whole subtrees only.
     pub(crate) fn of(write: &GlobSet) -> Self {
-        let mut reach = Self::default();
-        for glob in write {
-            let text = glob.as_str();
-            let (parent, last) = name::split(text);
-            // `a/**` matches at every depth below `a`; `a/b` only in `a`.
-            let directory = if last == "**" { text } else { parent };
-            reach.root |= directory
-                .split('/')
-                .all(|part| part.is_empty() || part == "**");
-            if last == "**" {
-                reach.root |= parent.is_empty();
-            }
-            // Cut from a valid pattern at a separator: always a pattern, unless it is empty.
-            reach.directories.extend(Glob::parse(directory).ok());
-        }
-        reach
+        Self(write.into_iter().map(Glob::directory).collect())
     }
 
-    /// Whether a match may lie directly in `directory`.
+    /// Whether a step could write a file that lies directly in `directory`, but for its globs.
     pub(crate) fn reaches(&self, directory: &str) -> bool {
-        if directory.is_empty() {
-            self.root
-        } else {
-            self.directories.iter().any(|glob| glob.matches(directory))
-        }
+        self.0.iter().any(|top| {
+            directory
+                .strip_prefix(top.as_str())
+                .is_some_and(|rest| top.is_empty() || rest.is_empty() || rest.starts_with('/'))
+        })
     }
 
     fn extend(&mut self, other: Self) {
-        self.root |= other.root;
-        self.directories.extend(other.directories);
+        self.0.extend(other.0);
     }
 }
 
@@ -115,6 +97,13 @@ impl Stage {
         Ok(unshared)
     }
 
+    /// The length of the largest file in the next tree, before any step has run.
+    pub fn largest_file_bytes(&self) -> u64 {
+        let known = self.known.values().map(|known| known.stamp.bytes);
+        let kept = self.kept.values().map(|stamp| stamp.bytes);
+        known.chain(kept).max().unwrap_or(0)
+    }
+
     /// Replaces a shared file of the slot by a copy of it; nothing when it is not shared.
     fn own(&self, path: &str) -> Result<Option<Stamp>, TreeError> {
         let Some(standing) = self.look(path)? else {
@@ -149,26 +138,24 @@ mod tests {
     }
 
     #[test]
-    fn a_file_reaches_its_whole_directory_and_nothing_below() {
-        let reach = reach(&["data/schema-version"]);
-        assert!(reach.reaches("data"));
-        for other in ["", "data/records", "bin"] {
-            assert!(!reach.reaches(other), "{other}");
+    fn a_pattern_reaches_its_directory_and_all_below() {
+        for pattern in ["data/schema-version", "data/**", "data/*/x"] {
+            let reach = reach(&[pattern]);
+            for inside in ["data", "data/records", "data/a/b"] {
+                assert!(reach.reaches(inside), "{pattern}: {inside}");
+            }
+            for outside in ["", "bin", "database"] {
+                assert!(!reach.reaches(outside), "{pattern}: {outside}");
+            }
         }
     }
 
     #[test]
-    fn a_double_star_reaches_every_depth() {
-        let reach = reach(&["data/**"]);
-        assert!(reach.reaches("data") && reach.reaches("data/a/b"));
-        assert!(!reach.reaches("") && !reach.reaches("database"));
-    }
-
-    #[test]
-    fn patterns_at_the_top_reach_the_root() {
-        assert!(reach(&["*.txt"]).reaches(""));
-        assert!(!reach(&["*.txt"]).reaches("data"));
-        assert!(reach(&["**"]).reaches("") && reach(&["**"]).reaches("a/b"));
-        assert!(reach(&["**/x"]).reaches("") && reach(&["**/x"]).reaches("a/b"));
+    fn a_pattern_at_the_top_reaches_everything() {
+        for pattern in ["*.txt", "**", "**/x", "VERSION"] {
+            assert!(reach(&[pattern]).reaches(""), "{pattern}");
+            assert!(reach(&[pattern]).reaches("a/b"), "{pattern}");
+        }
+        assert!(!reach(&[]).reaches(""));
     }
 }
