@@ -407,6 +407,21 @@ impl Place {
     pub fn open_generation(&self, number: u64) -> io::Result<Dir> {
         open_directory(&self.open_generations()?, OsStr::new(&number.to_string()))
     }
+
+    /// Opens `cache/`, for what may be deleted at any time; makes it when somebody did.
+    ///
+    /// # Errors
+    /// It cannot be made, or is no directory.
+    pub fn open_cache(&self) -> io::Result<Dir> {
+        match open_directory(&self.state, OsStr::new(CACHE)) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                let mode = rustix::fs::Mode::RWXU;
+                rustix::fs::mkdirat(&self.state, CACHE, mode)?;
+                open_directory(&self.state, OsStr::new(CACHE))
+            }
+            opened => opened,
+        }
+    }
 }
 
 /// Our effective user id: the only owner that a state directory may have.

@@ -87,6 +87,7 @@ pub use registry::Registry;
 pub use rollback::ChangedState;
 pub use rollback::Returning;
 pub use rollback::Rollback;
+pub use settings::Confinement;
 pub use settings::Settings;
 pub use status::GenerationView;
 pub use status::State;

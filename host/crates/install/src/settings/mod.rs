@@ -63,8 +63,19 @@ pub struct Policy {
     pub signatures: SignatureRule,
     /// Whether a step that asks for it may write managed files.
     pub managed_writes: ManagedWrites,
+    /// Whether no step may run where the kernel lacks a wall.
+    pub confinement: Confinement,
     /// The most that any step may use, whatever its manifest asks.
     pub ceilings: Ceilings,
+}
+
+/// What is done where the kernel lacks a wall around the processes that run steps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Confinement {
+    /// The default: steps run behind the walls that there are, and the plan says which are missing.
+    AsFarAsPossible,
+    /// No step runs.
+    Required,
 }
 
 /// Whether a step that asks for it may write managed files.

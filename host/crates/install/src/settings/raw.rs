@@ -25,6 +25,7 @@ use toml::Spanned;
 use super::Ceilings;
 use super::ConfigFileAt;
 use super::ConfigPlace;
+use super::Confinement;
 use super::DEFAULT_GENERATIONS;
 use super::ManagedWrites;
 use super::Policy;
@@ -85,6 +86,8 @@ struct RawPolicy {
     reviewer_signatures: Option<u32>,
     #[serde(default)]
     allow_managed_writes: bool,
+    #[serde(default)]
+    require_confinement: bool,
     #[serde(default)]
     limits: RawLimits,
 }
@@ -269,6 +272,11 @@ fn policy(raw: &RawPolicy) -> Result<Policy, Mistake> {
             ManagedWrites::AllowedDespiteSignedPayload
         } else {
             ManagedWrites::Refused
+        },
+        confinement: if raw.require_confinement {
+            Confinement::Required
+        } else {
+            Confinement::AsFarAsPossible
         },
         ceilings: Ceilings {
             time: optional(limits.time.as_ref(), units::parse_time)?,

@@ -67,6 +67,8 @@ vendor-signatures = 1
 reviewer-signatures = 0
 # Steps may change files that the vendor signed as payload, where their manifest asks for it.
 # allow-managed-writes = true
+# No step runs where the kernel lacks a wall (landlock, seccomp) around its process.
+# require-confinement = true
 
 # The most that any step may use, whatever its manifest asks.
 # [policy.limits]
