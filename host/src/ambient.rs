@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The only place that looks at the clock and at the machine's randomness.
+//! The only place that looks at the clock, at the machine's randomness and at what was inherited.
 //!
 //! Everything below the command line takes time and identifiers as arguments, so that tests can fix
 //! them and a step can never learn them.
@@ -26,4 +26,12 @@ pub fn transaction_id() -> Result<String, getrandom::Error> {
     let mut bytes = [0_u8; 8];
     getrandom::fill(&mut bytes)?;
     Ok(format!("{:016x}", u64::from_be_bytes(bytes)))
+}
+
+/// Marks every descriptor that this process was started with, but for the standard ones, as its own: no
+/// program that it starts (a child of the sandbox, the service's commands) gets one.
+pub fn keep_inherited_descriptors() {
+    close_fds::CloseFdsBuilder::new()
+        .threadsafe(true)
+        .cloexecfrom(3);
 }

@@ -10,6 +10,7 @@ pub mod ambient;
 pub mod care;
 pub mod cli;
 pub mod config_session;
+pub mod engine;
 pub mod failure;
 pub mod package_file;
 pub mod time;

@@ -13,7 +13,9 @@
 
 mod bad_input;
 mod busy;
+mod cache;
 mod cli;
+mod confinement;
 mod crash;
 mod harness;
 mod health;

@@ -116,6 +116,21 @@ impl From<AdoptError> for Failure {
     }
 }
 
+impl From<SandboxError> for Failure {
+    fn from(error: SandboxError) -> Self {
+        if let SandboxError::Compile(error) = error {
+            return error.into();
+        }
+        let code = error.code();
+        Self::new(
+            exit_of(code, Exit::Refused),
+            code,
+            chain(&error),
+            help_in(cofferdam_sandbox::CODES, code),
+        )
+    }
+}
+
 impl From<CompileError> for Failure {
     fn from(error: CompileError) -> Self {
         let code = error.code();
@@ -126,18 +141,6 @@ impl From<CompileError> for Failure {
         };
         Self::new(
             exit_of(code, exit),
-            code,
-            chain(&error),
-            help_in(cofferdam_sandbox::CODES, code),
-        )
-    }
-}
-
-impl From<SandboxError> for Failure {
-    fn from(error: SandboxError) -> Self {
-        let code = error.code();
-        Self::new(
-            Exit::Internal,
             code,
             chain(&error),
             help_in(cofferdam_sandbox::CODES, code),

@@ -46,6 +46,7 @@ use crate::update::outcome::Outcome;
 use crate::update::outcome::data_digest;
 use crate::update::preflight::Preflight;
 use crate::update::report::Disk;
+use crate::update::steps::Ground;
 use crate::update::steps::Steps;
 use crate::update::stopwatch::Stopwatch;
 use crate::watch::Watch;
@@ -348,10 +349,13 @@ fn run_phase(
     if !write.is_empty() {
         building.stage().unshare(&GlobSet::new(write))?;
     }
-    let tree = building.tree()?;
-    update
-        .steps
-        .run(phase, &tree, rules, &mut session.keys, "", update.watch)
+    let ground = Ground {
+        largest_file_bytes: building.stage().largest_file_bytes(),
+        tree: &building.tree()?,
+        rules,
+    };
+    let keys = &mut session.keys;
+    update.steps.run(phase, &ground, keys, "", update.watch)
 }
 
 fn globs_of(grants: &EffectiveGrants) -> Result<GlobSet, Failure> {

@@ -29,6 +29,7 @@ use crate::update::downtime::Downtime;
 use crate::update::record;
 use crate::update::report::Applied;
 use crate::update::report::ApplyResult;
+use crate::update::steps::Ground;
 use crate::watch::Watch;
 
 /// Commits a sealed tree, starts the service, and confirms or rolls back.
@@ -138,8 +139,7 @@ fn prove_healthy(
     let printed = downtime.printed();
     update.steps.run(
         Phase::Health,
-        &tree,
-        &rules,
+        &Ground::read_only(&tree, &rules),
         &mut session.keys,
         &printed,
         update.watch,

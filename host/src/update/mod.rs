@@ -38,6 +38,7 @@ use cofferdam_package::verify::VerifiedPackage;
 use cofferdam_tree::stage::ManagedChange;
 
 use crate::care;
+use crate::engine;
 use crate::failure::Failure;
 use crate::package_file;
 use crate::watch::Watch;
@@ -54,6 +55,7 @@ use report::Plan;
 use report::Seeds;
 use report::To;
 use service::Service;
+use steps::Ground;
 use steps::Setting;
 use steps::Steps;
 use stopwatch::Stopwatch;
@@ -183,7 +185,17 @@ fn begin<'a>(
     stopwatch.begin("compile");
     watch.stage("compile");
     let read = |step: &Step| Ok(package.read_blob(&step.component, step.bytes)?);
-    let steps = Steps::compile(package.manifest(), setting, preflight.chosen.clone(), &read)?;
+    let engine = engine::for_install(ready.install())?;
+    let chosen = preflight.chosen.clone();
+    let steps = Steps::compile(package.manifest(), setting, chosen, engine, &read)?;
+    for wall in &steps.walls {
+        if wall.can_be_required() && !wall.up {
+            watch.note(&format!(
+                "the wall `{}` does not stand around the steps here: {}",
+                wall.wall, wall.detail
+            ));
+        }
+    }
     Ok(Update {
         request,
         package,
@@ -208,8 +220,7 @@ fn run_checks(update: &mut Update<'_>, install: &Install) -> Result<(), Failure>
     let mut session = update.preflight.config_files.open(&tree)?;
     update.steps.run(
         Phase::Check,
-        &tree,
-        &rules,
+        &Ground::read_only(&tree, &rules),
         &mut session.keys,
         "",
         update.watch,
@@ -232,12 +243,14 @@ fn health_of_live(ready: &Ready, watch: &mut dyn Watch) -> Result<(), Failure> {
         roles: settings.roles.clone(),
     };
     let read = |step: &Step| Ok(install.health_component(&step.component, step.bytes)?);
-    let mut steps = Steps::compile(manifest, setting, chosen, &read)?;
+    let engine = engine::for_install(install)?;
+    let mut steps = Steps::compile(manifest, setting, chosen, engine, &read)?;
     let (config_files, hidden) = preflight::config_files(manifest, install)?;
     let tree = install.live_tree()?;
     let rules = TreeRules::new(manifest, &settings.roles, hidden);
     let mut session = config_files.open(&tree)?;
-    steps.run(Phase::Health, &tree, &rules, &mut session.keys, "", watch)
+    let ground = Ground::read_only(&tree, &rules);
+    steps.run(Phase::Health, &ground, &mut session.keys, "", watch)
 }
 
 fn planned(update: &Update<'_>, ready: &Ready, facts: Facts) -> Plan {
@@ -291,6 +304,7 @@ fn planned(update: &Update<'_>, ready: &Ready, facts: Facts) -> Plan {
             .collect(),
         config: facts.config,
         steps: update.steps.all_reports(),
+        confinement: update.steps.walls.clone(),
         disk: facts.disk,
         notes,
     }
@@ -354,6 +368,7 @@ fn applied(
         files: facts.map(files).unwrap_or_default(),
         config: facts.map(|facts| facts.config.clone()).unwrap_or_default(),
         warnings: Vec::new(),
+        confinement: update.steps.walls,
         steps: update.steps.reports,
         stages: update.stopwatch.into_stages(),
     }

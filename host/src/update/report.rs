@@ -4,6 +4,7 @@
 use cofferdam_install::Ready;
 use cofferdam_package::signature::SignatureReport;
 use cofferdam_sandbox::StepRecord;
+use cofferdam_sandbox::Wall;
 use serde::Serialize;
 
 use crate::config_session::KeyChange;
@@ -37,6 +38,8 @@ pub struct Plan {
     pub config: Vec<KeyChange>,
     /// The steps, in the order in which they run.
     pub steps: Vec<StepReport>,
+    /// What the kernel holds the processes of the steps to; empty without steps.
+    pub confinement: Vec<Wall>,
     /// Space on the install's file system.
     pub disk: Disk,
     /// What else the operator should know.
@@ -178,6 +181,8 @@ pub struct Applied {
     pub stages: Vec<Stage>,
     /// Seconds between the stop of the service and its start; 0 without a service.
     pub downtime_seconds: f64,
+    /// What the kernel held the processes of the steps to; empty without steps.
+    pub confinement: Vec<Wall>,
     /// The steps that ran.
     pub steps: Vec<StepReport>,
     /// Managed files that changed.

@@ -21,6 +21,7 @@ use cofferdam_sandbox::Level;
 use cofferdam_sandbox::Observer;
 use cofferdam_sandbox::StepRun;
 use cofferdam_sandbox::Verdict;
+use cofferdam_sandbox::Wall;
 use semver::Version;
 use serde_json::json;
 
@@ -46,6 +47,28 @@ pub struct Setting {
     pub roles: Vec<String>,
 }
 
+/// The tree that the steps of a phase see.
+#[derive(Debug)]
+pub struct Ground<'a> {
+    /// Its root.
+    pub tree: &'a Dir,
+    /// What no pattern opens in it.
+    pub rules: &'a TreeRules,
+    /// The length of its largest file before any step of the update ran.
+    pub largest_file_bytes: u64,
+}
+
+impl<'a> Ground<'a> {
+    /// A tree in which steps change nothing.
+    pub fn read_only(tree: &'a Dir, rules: &'a TreeRules) -> Self {
+        Self {
+            tree,
+            rules,
+            largest_file_bytes: 0,
+        }
+    }
+}
+
 /// The steps of one update that apply to this machine, compiled.
 #[derive(Debug)]
 pub struct Steps<'a> {
@@ -54,6 +77,10 @@ pub struct Steps<'a> {
     setting: Setting,
     chosen: Vec<(&'a Step, EffectiveGrants)>,
     components: BTreeMap<Digest, Component>,
+    /// Bytes by which the steps that ran may have made a file longer.
+    grown_bytes: u64,
+    /// What the kernel holds the steps' processes to; empty when there is no step.
+    pub walls: Vec<Wall>,
     /// What has run so far, in order.
     pub reports: Vec<StepReport>,
 }
@@ -62,14 +89,20 @@ impl<'a> Steps<'a> {
     /// Compiles these steps, with their effective grants; `read` gives the bytes of a step's component.
     ///
     /// # Errors
-    /// A component imports what is not on offer, or is none; the sandbox cannot start.
+    /// A component imports what is not on offer, or is none, or costs too much to compile; the sandbox
+    /// cannot start, or a wall that the policy requires is missing.
     pub fn compile(
         manifest: &'a Manifest,
         setting: Setting,
         chosen: Vec<(&'a Step, EffectiveGrants)>,
+        engine: Engine,
         read: &dyn Fn(&Step) -> Result<Vec<u8>, Failure>,
     ) -> Result<Self, Failure> {
-        let engine = Engine::new()?;
+        let walls = if chosen.is_empty() {
+            Vec::new()
+        } else {
+            engine.walls()?
+        };
         let mut components = BTreeMap::new();
         for (step, _) in &chosen {
             if let Entry::Vacant(vacant) = components.entry(step.component) {
@@ -86,6 +119,8 @@ impl<'a> Steps<'a> {
             setting,
             chosen,
             components,
+            grown_bytes: 0,
+            walls,
             reports: Vec::new(),
         })
     }
@@ -118,8 +153,7 @@ impl<'a> Steps<'a> {
     pub fn run(
         &mut self,
         phase: Phase,
-        tree: &Dir,
-        rules: &TreeRules,
+        ground: &Ground<'_>,
         session: &mut ConfigSession,
         service_output: &str,
         watch: &mut dyn Watch,
@@ -131,16 +165,17 @@ impl<'a> Steps<'a> {
             let component = &self.components[&step.component];
             let (read, write) = grants.keys().map_err(patterns_of_a_verified_manifest)?;
             let files = grants
-                .files(rules)
+                .files(ground.rules)
                 .map_err(patterns_of_a_verified_manifest)?;
             let mut keys = session.for_step(read, write);
             let started = Instant::now();
             let outcome = self.engine.run(StepRun {
                 component,
                 context: self.context(step, service_output),
-                tree,
+                tree: ground.tree,
                 files: &files,
                 limits: grants.limits(),
+                largest_file_bytes: ground.largest_file_bytes.saturating_add(self.grown_bytes),
                 config: &mut keys,
                 observer: &mut Lines {
                     step: step.name.as_str(),
@@ -149,6 +184,9 @@ impl<'a> Steps<'a> {
                 created_unix_s: self.manifest.created,
                 seed: self.seed(step),
             });
+            self.grown_bytes = self
+                .grown_bytes
+                .saturating_add(grants.limits().written_bytes);
             let (verdict, message) = worded(&outcome.verdict);
             tracing::debug!(step = step.name.as_str(), verdict, "step ended");
             let report = StepReport {

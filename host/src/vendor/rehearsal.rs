@@ -18,7 +18,6 @@ use cofferdam_package::glob::GlobError;
 use cofferdam_package::glob::GlobSet;
 use cofferdam_package::glob::KeyGlobSet;
 use cofferdam_sandbox::Context;
-use cofferdam_sandbox::Engine;
 use cofferdam_sandbox::FileGrants;
 use cofferdam_sandbox::Import;
 use cofferdam_sandbox::Level;
@@ -37,6 +36,7 @@ use crate::config_session::ConfigFile;
 use crate::config_session::ConfigSession;
 use crate::config_session::KeyChange;
 use crate::config_session::TouchedKeys;
+use crate::engine;
 use crate::failure::Failure;
 use crate::watch::Watch;
 use scratch::Differences;
@@ -109,7 +109,7 @@ pub struct Rehearsed {
 pub fn rehearse(request: Request, watch: &mut dyn Watch) -> Result<Rehearsed, Failure> {
     let step = request.context.step.clone();
     let bytes = read_small(&request.component, COMPONENT_CAP_BYTES)?;
-    let engine = Engine::new()?;
+    let engine = engine::for_vendor();
     let component = gate::admit(&engine, &step, &bytes)?;
     let root = request
         .root
@@ -137,6 +137,7 @@ pub fn rehearse(request: Request, watch: &mut dyn Watch) -> Result<Rehearsed, Fa
         tree: &tree,
         files: &files,
         limits: request.limits,
+        largest_file_bytes: scratch.largest_file_bytes()?,
         config: &mut keys,
         observer: &mut Shown(watch),
         created_unix_s: request.created_unix_s,

@@ -1,80 +1,235 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The engine, and components that have passed the gate.
+//! Components: from bytes to code that passed the gate. The compiling itself is a child's.
 
-use crate::bindings::StepPre;
+use crate::cache::Cache;
+use crate::child::Role;
+use crate::child::line::LineError;
+use crate::child::messages::Compiled;
+use crate::child::spawn;
+use crate::child::spawn::End;
+use crate::child::spawn::Held;
+use crate::child::spawn::Program;
+use crate::code::Code;
+use crate::confine::Wall;
 use crate::imports;
 use crate::imports::CompileError;
 use crate::imports::Import;
+use crate::limits::COMPILE_ADDRESS_BYTES;
+use crate::limits::COMPILE_TIME;
+use crate::limits::COMPONENT_BYTES;
 use crate::limits::STACK_BYTES;
-use crate::link;
-use crate::state::State;
+use crate::limits::START_TIME;
+use crate::switches::Switches;
 use cofferdam_package::digest::Digest;
 use std::fmt;
+use std::hash::Hash;
+use std::hash::Hasher;
+use std::time::Instant;
 use thiserror::Error;
 use wasmtime::Config;
 use wasmtime::OptLevel;
 use wasmtime::WasmBacktraceDetails;
-use wasmtime::component::Linker;
 
-/// Compiles and runs components. One is enough for a process; steps run one after another or, from
-/// several threads, at the same time.
+/// Compiles and runs components, each in a child process of its own. One is enough for a process;
+/// steps run one after another or, from several threads, at the same time.
+#[derive(Debug, Default)]
 pub struct Engine {
-    pub(crate) inner: wasmtime::Engine,
-    linker: Linker<State>,
+    /// What is started as a child.
+    pub program: Program,
+    /// Where compiled code is kept; nowhere by default.
+    pub cache: Option<Cache>,
+    /// Whether nothing is run when a wall of the kernel is missing.
+    pub require_confinement: bool,
+    /// Walls that a test has pulled down.
+    pub switches: Switches,
 }
 
 /// A component that imports only what is on offer, compiled.
 #[derive(Clone)]
 pub struct Component {
-    pub(crate) ready: StepPre<State>,
+    pub(crate) code: Code,
     imports: Vec<Import>,
     digest: Digest,
+    from_cache: bool,
 }
 
-/// Why there is no engine.
+/// Why a component could not even be looked at.
 #[derive(Debug, Error)]
-#[error("WebAssembly cannot run on this machine: {0}")]
-pub struct SandboxError(String);
+pub enum SandboxError {
+    /// No child process, or not a useful one.
+    #[error("the sandbox cannot start: {0}")]
+    Start(String),
+    /// A wall is missing, and the policy requires it.
+    #[error("the wall `{}` does not stand ({}), and the policy requires it", .0.wall, .0.detail)]
+    Unconfined(Wall),
+    /// The component is refused.
+    #[error(transparent)]
+    Compile(#[from] CompileError),
+}
 
 impl SandboxError {
     /// The stable code of this error.
     pub fn code(&self) -> &'static str {
-        "sandbox-engine"
+        match self {
+            Self::Start(_) => "sandbox-engine",
+            Self::Unconfined(_) => "sandbox-unconfined",
+            Self::Compile(error) => error.code(),
+        }
     }
 }
 
 impl Engine {
-    /// An engine with the one configuration there is.
+    /// The walls that stand around a child on this machine, seen on one that was started for it.
     ///
     /// # Errors
-    /// When the machine lacks what compiled code needs.
-    pub fn new() -> Result<Self, SandboxError> {
-        let inner = wasmtime::Engine::new(&config()).map_err(|e| SandboxError(format!("{e:#}")))?;
-        let mut linker = Linker::new(&inner);
-        link::offer(&mut linker).map_err(|e| SandboxError(format!("{e:#}")))?;
-        Ok(Self { inner, linker })
+    /// No child can be started; one that is required does not stand.
+    pub fn walls(&self) -> Result<Vec<Wall>, SandboxError> {
+        let (_, walls) = self.compiler()?;
+        Ok(walls)
     }
 
-    /// Lets a component in: its imports are judged first, then it is compiled.
+    /// Lets a component in: its imports are judged first, then it is compiled, unless the cache has it.
     ///
     /// # Errors
     /// When it asks for what is not on offer (all of it is named), is not a component that exports a
-    /// step, or is too large.
-    pub fn compile(&self, component: &[u8]) -> Result<Component, CompileError> {
-        let imports = imports::gate(component)?;
-        let compiled = wasmtime::component::Component::from_binary(&self.inner, component)
-            .map_err(|error| CompileError::Invalid(format!("{error:#}")))?;
-        let linked = self
-            .linker
-            .instantiate_pre(&compiled)
-            .map_err(|error| CompileError::Invalid(format!("{error:#}")))?;
-        let ready =
-            StepPre::new(linked).map_err(|error| CompileError::Exports(format!("{error:#}")))?;
-        Ok(Component {
-            ready,
+    /// step, is too large, or costs too much to compile; when no child can be started.
+    pub fn compile(&self, component: &[u8]) -> Result<Component, SandboxError> {
+        if component.len() > COMPONENT_BYTES {
+            return Err(CompileError::TooLarge {
+                found: component.len(),
+                allowed: COMPONENT_BYTES,
+            }
+            .into());
+        }
+        let digest = Digest::of(component);
+        let Some(cache) = &self.cache else {
+            return self.compile_anew(component, digest).map(|(found, _)| found);
+        };
+        let name = cached_as(digest)?;
+        if let Some(found) = cache.find(name) {
+            return Ok(Component {
+                code: found.code,
+                imports: found.imports,
+                digest,
+                from_cache: true,
+            });
+        }
+        let (compiled, code) = self.compile_anew(component, digest)?;
+        // What cannot be kept is compiled again next time; that is all that is lost.
+        let _ = cache.keep(name, &compiled.imports, &code);
+        Ok(compiled)
+    }
+
+    fn compile_anew(
+        &self,
+        component: &[u8],
+        digest: Digest,
+    ) -> Result<(Component, Vec<u8>), SandboxError> {
+        let (child, _) = self.compiler()?;
+        let deadline = Some(Instant::now() + COMPILE_TIME);
+        let (imports, code) = match exchange(&child, component, deadline) {
+            Ok(compiled) => compiled?,
+            Err(error) => return Err(broken(child, &error)),
+        };
+        let start = |error: std::io::Error| SandboxError::Start(error.to_string());
+        let compiled = Component {
+            code: Code::seal(&code).map_err(start)?,
             imports,
-            digest: Digest::of(component),
-        })
+            digest,
+            from_cache: false,
+        };
+        Ok((compiled, code))
+    }
+
+    /// A compiler whose walls stand.
+    fn compiler(&self) -> Result<(Held, Vec<Wall>), SandboxError> {
+        let child = spawn::start(&self.program, Role::Compiler, None, COMPILE_ADDRESS_BYTES)
+            .map_err(|error| SandboxError::Start(error.to_string()))?;
+        let deadline = Some(Instant::now() + START_TIME);
+        let mut walls: Vec<Wall> = match child.line.receive(deadline) {
+            Ok(walls) => walls,
+            Err(error) => {
+                return Err(SandboxError::Start(format!(
+                    "no word from a child: {error}"
+                )));
+            }
+        };
+        walls.push(child.wall());
+        if self.require_confinement
+            && let Some(missing) = walls.iter().find(|wall| wall.can_be_required() && !wall.up)
+        {
+            return Err(SandboxError::Unconfined(missing.clone()));
+        }
+        Ok((child, walls))
+    }
+}
+
+/// A compiler's answer: imports and code.
+type Answer = Result<(Vec<Import>, Vec<u8>), CompileError>;
+
+/// Gives a compiler its component and takes its answer.
+fn exchange(
+    child: &Held,
+    component: &[u8],
+    deadline: Option<Instant>,
+) -> Result<Answer, LineError> {
+    child.line.send_bytes(component, deadline)?;
+    match child.line.receive::<Compiled>(deadline)? {
+        Ok(imports) => Ok(Ok((imports, child.line.receive_bytes(deadline)?))),
+        Err(error) => Ok(Err(error)),
+    }
+}
+
+/// What it means that a compiler ended, or went on, without an answer.
+fn broken(child: Held, error: &LineError) -> SandboxError {
+    let costly = |found: String| CompileError::TooCostly(found).into();
+    match error {
+        LineError::TimedOut => costly(format!("not done after {COMPILE_TIME:?}")),
+        LineError::Closed => match child.end() {
+            Ok(End::Signal(libc::SIGXCPU | libc::SIGKILL)) => {
+                costly("the limit of CPU time or memory was reached".to_owned())
+            }
+            Ok(End::Signal(libc::SIGABRT)) => costly(format!(
+                "more than {} MiB of memory",
+                COMPILE_ADDRESS_BYTES >> 20
+            )),
+            Ok(end) => {
+                CompileError::Invalid(format!("the compiler broke down on it ({end})")).into()
+            }
+            Err(error) => SandboxError::Start(error.to_string()),
+        },
+        LineError::Bad(_) | LineError::Io(_) => SandboxError::Start(error.to_string()),
+    }
+}
+
+/// The name of a component's code in a cache: whatever decides what the code is goes into it.
+fn cached_as(component: Digest) -> Result<Digest, SandboxError> {
+    let engine = wasmtime::Engine::new(&config())
+        .map_err(|error| SandboxError::Start(format!("{error:#}")))?;
+    let mut text = format!(
+        "cofferdam code/1\n{component}\n{}\n",
+        env!("CARGO_PKG_VERSION")
+    );
+    for interface in imports::offered() {
+        text.push_str(interface);
+        text.push('\n');
+    }
+    let mut gathered = Gathered(text.into_bytes());
+    // The version of wasmtime, the engine's settings, the target and the processor's features.
+    engine.precompile_compatibility_hash().hash(&mut gathered);
+    Ok(Digest::of(&gathered.0))
+}
+
+/// Takes down what is hashed, so that a lasting digest can be made of it.
+struct Gathered(Vec<u8>);
+
+impl Hasher for Gathered {
+    fn write(&mut self, bytes: &[u8]) {
+        self.0.extend_from_slice(bytes);
+    }
+
+    fn finish(&self) -> u64 {
+        0
     }
 }
 
@@ -88,11 +243,10 @@ impl Component {
     pub fn digest(&self) -> Digest {
         self.digest
     }
-}
 
-impl fmt::Debug for Engine {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Engine").finish_non_exhaustive()
+    /// Whether its code was found in the cache.
+    pub fn from_cache(&self) -> bool {
+        self.from_cache
     }
 }
 
@@ -106,7 +260,7 @@ impl fmt::Debug for Component {
 
 /// Cranelift with everything that bounds and repeats, and none of the proposals that nobody needs.
 /// Guard pages stay as they are by default: the mitigations against Spectre depend on them.
-fn config() -> Config {
+pub(crate) fn config() -> Config {
     let mut config = Config::new();
     config
         .cranelift_opt_level(OptLevel::Speed)
@@ -114,6 +268,9 @@ fn config() -> Config {
         .consume_fuel(true)
         .epoch_interruption(true)
         .max_wasm_stack(STACK_BYTES)
+        // An instance is used once: an image in a memory file, to copy pages from, would cost more
+        // than it saves, and a runner another system call.
+        .memory_init_cow(false)
         // Line numbers would need the component's debug information, which is not to be trusted with
         // this process's time; the panic's own message has them.
         .wasm_backtrace_details(WasmBacktraceDetails::Disable)

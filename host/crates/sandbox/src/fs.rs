@@ -35,6 +35,7 @@ mod streams;
 
 use crate::grants::FileGrants;
 use crate::limits::Limits;
+use crate::switches::Switches;
 use account::Account;
 use record::Trail;
 use resolve::Root;
@@ -50,6 +51,7 @@ pub(crate) struct Files {
     root: Root,
     grants: FileGrants,
     may_write: bool,
+    switches: Switches,
     pub(crate) account: Account,
     pub(crate) trail: Trail,
 }
@@ -79,10 +81,12 @@ impl Files {
         grants: &FileGrants,
         limits: &Limits,
         may_write: bool,
+        switches: Switches,
     ) -> std::io::Result<Self> {
         Ok(Self {
             root: Root::open(root)?,
-            grants: grants.clone(),
+            grants: switches.widened(grants),
+            switches,
             may_write: may_write && grants.can_write(),
             account: Account::new(limits),
             trail: Trail::default(),

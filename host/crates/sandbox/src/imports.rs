@@ -51,7 +51,7 @@ impl fmt::Display for Import {
 }
 
 /// Why a component cannot be a step.
-#[derive(Debug, Error)]
+#[derive(Debug, Error, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum CompileError {
     /// More bytes than a component may have.
@@ -71,6 +71,9 @@ pub enum CompileError {
     /// The component asks for more than is on offer.
     #[error("the component imports what no step may have: {}", list(.0))]
     Imports(Vec<Import>),
+    /// Compiling it takes more time or memory than any component may take.
+    #[error("the component costs too much to compile: {0}")]
+    TooCostly(String),
     /// The component does not export what a step exports.
     #[error("the component does not export `run` of `cofferdam:step@0.1.0`: {0}")]
     Exports(String),
@@ -84,6 +87,7 @@ impl CompileError {
             Self::Invalid(_) => "component-invalid",
             Self::CoreModule => "component-core-module",
             Self::Imports(_) => "component-imports",
+            Self::TooCostly(_) => "component-too-costly",
             Self::Exports(_) => "component-exports",
         }
     }

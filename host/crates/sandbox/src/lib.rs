@@ -3,28 +3,36 @@
 //!
 //! [`Engine::compile`] lets a component in when it imports only what is on offer ([`imports`]);
 //! [`Engine::run`] gives it a tree, a configuration and limits for the length of one call, and says
-//! how it ended ([`StepOutcome`]) and what it did ([`StepRecord`]).
+//! how it ended ([`StepOutcome`]) and what it did ([`StepRecord`]). Both happen in child processes that
+//! the kernel confines; a program that uses this crate asks [`run_if_child`] first of all.
 //!
 //! What this crate must never do: commit anything, choose what is granted, open a path that it was
 //! not given a handle for, or let a step see the host's time, randomness or environment. It is the
 //! only user of wasmtime. Where to read next: `imports.rs` (the gate), `fs/` (every rule about
-//! files), `run.rs` (limits and how failures are told).
+//! files), `child.rs` and `confine.rs` (the processes and what holds them), `run.rs` (how a run ends).
 
 mod access;
 mod bindings;
+mod cache;
+mod child;
+mod code;
+mod confine;
 mod engine;
 mod failure;
 mod fs;
 mod grants;
 mod imports;
+mod instance;
 mod limits;
 mod link;
 mod log;
-mod protocol;
 mod record;
+#[cfg(feature = "test-switches")]
+mod rogue;
 mod run;
 mod state;
 mod step;
+mod switches;
 mod table;
 mod wasi;
 
@@ -34,6 +42,11 @@ pub use access::Level;
 pub use access::NoConfig;
 pub use access::Observer;
 pub use access::Unobserved;
+pub use cache::Cache;
+pub use child::run_if_child;
+pub use child::spawn::Program;
+pub use confine::Wall;
+pub use confine::WallKind;
 pub use engine::Component;
 pub use engine::Engine;
 pub use engine::SandboxError;
@@ -57,12 +70,19 @@ pub use step::Failure;
 pub use step::FailureKind;
 pub use step::Phase;
 pub use step::Verdict;
+#[cfg(feature = "test-switches")]
+pub use switches::Deed;
+pub use switches::Switches;
 
 /// Every code that this crate's errors and failures have, and what to do about it.
 pub const CODES: &[(&str, &str)] = &[
     (
         "sandbox-engine",
-        "this machine cannot run WebAssembly; the cause names what is missing",
+        "no child process could be started for the sandbox; the message says what is missing",
+    ),
+    (
+        "sandbox-unconfined",
+        "use a kernel that has the wall, or take `require-confinement` out of the policy",
     ),
     (
         "component-too-large",
@@ -79,6 +99,10 @@ pub const CODES: &[(&str, &str)] = &[
     (
         "component-imports",
         "remove what needs these interfaces: a step has files, keys, log and progress",
+    ),
+    (
+        "component-too-costly",
+        "make the component smaller or simpler; one from a compiler takes seconds",
     ),
     (
         "component-exports",
@@ -120,6 +144,10 @@ pub const CODES: &[(&str, &str)] = &[
         "step-not-started",
         "the component could not be instantiated; the message says why",
     ),
+    (
+        "step-killed",
+        "look at what killed the process: memory of the machine, or an operator; then try again",
+    ),
 ];
 
 #[cfg(test)]
@@ -138,6 +166,8 @@ mod tests {
             FailureKind::OverBudget(Budget::Files),
             FailureKind::WrongVerdict,
             FailureKind::NotStarted,
+            FailureKind::Killed,
+            FailureKind::Unconfined,
         ];
         let refusals = [
             CompileError::TooLarge {
@@ -147,6 +177,7 @@ mod tests {
             CompileError::Invalid(String::new()),
             CompileError::CoreModule,
             CompileError::Imports(Vec::new()),
+            CompileError::TooCostly(String::new()),
             CompileError::Exports(String::new()),
         ];
         let mut codes: Vec<&str> = failures.iter().map(FailureKind::code).collect();

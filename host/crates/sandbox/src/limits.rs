@@ -53,6 +53,31 @@ const FUEL_PER_MILLISECOND: u64 = 10_000_000;
 /// JavaScript components, which carry their interpreter, have about 20 MB.
 pub const COMPONENT_BYTES: usize = 64 << 20;
 
+/// CPU time that compiling one component may take. Python's interpreter takes 10 to 15 s.
+pub(crate) const COMPILE_CPU: Duration = Duration::from_mins(2);
+
+/// Wall time for the same, on a machine with other things to do.
+pub(crate) const COMPILE_TIME: Duration = Duration::from_mins(6);
+
+/// Addresses that compiling one component may use.
+pub(crate) const COMPILE_ADDRESS_BYTES: u64 = 4 << 30;
+
+/// Compiled code of one component. Python's has 35 MB.
+pub(crate) const CODE_BYTES: u64 = 120 << 20;
+
+/// Compiled components that are kept in a cache.
+pub(crate) const CACHED_FILES: usize = 32;
+
+/// How long a runner may take until its walls stand.
+pub(crate) const START_TIME: Duration = Duration::from_mins(1);
+
+/// How long the host waits for a step past its time before it ends the runner: what the runner does at
+/// the end of the time takes milliseconds, unless it hangs.
+pub(crate) const GRACE_TIME: Duration = Duration::from_secs(5);
+
+/// Memory that a runner needs beside the step's own and its code: the engine, the record, stacks.
+pub(crate) const RUNNER_DATA_BYTES: u64 = 512 << 20;
+
 /// Wasm's own stack: deep recursion traps long before the thread's stack ends.
 pub(crate) const STACK_BYTES: usize = 512 << 10;
 

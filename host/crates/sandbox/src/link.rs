@@ -5,13 +5,27 @@
 //! not exist for a step, whatever a later wasmtime adds to its own lists.
 
 use crate::bindings::Step;
+use crate::bindings::StepPre;
 use crate::state::State;
 use wasmtime::component::HasSelf;
 use wasmtime::component::Linker;
 use wasmtime_wasi::p2::bindings::sync as wasi;
 
+/// A component with everything that it imports, ready to be instantiated as a step.
+///
+/// # Errors
+/// It does not export a step, or imports what is not on offer.
+pub(crate) fn ready(
+    engine: &wasmtime::Engine,
+    component: &wasmtime::component::Component,
+) -> wasmtime::Result<StepPre<State>> {
+    let mut linker = Linker::new(engine);
+    offer(&mut linker)?;
+    StepPre::new(linker.instantiate_pre(component)?)
+}
+
 /// Links everything on offer.
-pub(crate) fn offer(linker: &mut Linker<State>) -> wasmtime::Result<()> {
+fn offer(linker: &mut Linker<State>) -> wasmtime::Result<()> {
     type Own = HasSelf<State>;
 
     Step::add_to_linker::<_, Own>(linker, |state| state)?;

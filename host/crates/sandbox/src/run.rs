@@ -1,45 +1,40 @@
 // SPDX-License-Identifier: Apache-2.0
-//! One run of one step: what goes in, what comes out.
+//! One run of one step, from the host's side: what goes in, what comes out.
 //!
-//! The step runs on a thread of its own with a fresh store; this side serves its requests and keeps
-//! the time. Wasm is stopped by epoch and fuel, and no host call waits for anything, so a run ends
-//! soon after its time is up.
+//! A runner child does the work. This side answers its requests for keys, takes its log, and keeps an
+//! outer clock: a runner that is past its time, hangs, breaks down or is killed ends the step with a
+//! verdict like any other. Nothing that it says is trusted further than it must be: the log is bounded
+//! and cleaned here again, and a message that makes no sense ends the run.
 
 use crate::access::ConfigAccess;
 use crate::access::Observer;
-use crate::bindings::Step;
-use crate::bindings::cofferdam::step::types as guest;
+use crate::child::Role;
+use crate::child::line::LineError;
+use crate::child::messages::Job;
+use crate::child::messages::Reply;
+use crate::child::messages::Request;
+use crate::child::messages::Said;
+use crate::child::spawn;
+use crate::child::spawn::End;
+use crate::child::spawn::Handles;
+use crate::child::spawn::Held;
+use crate::confine::Wall;
 use crate::engine::Component;
 use crate::engine::Engine;
-use crate::failure;
-use crate::failure::Circumstances;
-use crate::fs::Files;
 use crate::grants::FileGrants;
-use crate::limits::CALL_BYTES;
+use crate::limits::GRACE_TIME;
 use crate::limits::Limits;
 use crate::limits::MESSAGE_BYTES;
-use crate::limits::THREAD_STACK_BYTES;
+use crate::limits::RUNNER_DATA_BYTES;
+use crate::limits::START_TIME;
 use crate::log::Log;
 use crate::log::clean;
-use crate::protocol;
-use crate::protocol::Port;
-use crate::protocol::Request;
 use crate::record::StepRecord;
-use crate::record::Usage;
-use crate::state::State;
 use crate::step::Context;
 use crate::step::Failure;
 use crate::step::FailureKind;
-use crate::step::Phase;
 use crate::step::Verdict;
-use std::fs::File;
-use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
-use std::sync::atomic::Ordering;
-use std::thread;
 use std::time::Instant;
-use wasmtime::Store;
-use wasmtime::UpdateDeadline;
 
 /// Everything that one run of a step needs, and all that it gets.
 pub struct StepRun<'a> {
@@ -53,6 +48,8 @@ pub struct StepRun<'a> {
     pub files: &'a FileGrants,
     /// What it may use up.
     pub limits: Limits,
+    /// The largest file that is there already, in bytes: no file grows beyond that and the budget.
+    pub largest_file_bytes: u64,
     /// The keys.
     pub config: &'a mut dyn ConfigAccess,
     /// Who watches.
@@ -70,6 +67,8 @@ pub struct StepOutcome {
     pub verdict: Verdict,
     /// The facts.
     pub record: StepRecord,
+    /// What stood around the process that ran it; empty when none got that far.
+    pub walls: Vec<Wall>,
 }
 
 impl std::fmt::Debug for StepRun<'_> {
@@ -83,213 +82,215 @@ impl std::fmt::Debug for StepRun<'_> {
 impl Engine {
     /// Runs a step to its verdict. Whatever goes wrong is a [`Verdict::Failed`]: nothing that a step
     /// does is an error of this function.
-    pub fn run(&self, run: StepRun<'_>) -> StepOutcome {
+    pub fn run(&self, mut run: StepRun<'_>) -> StepOutcome {
         let imports = run.component.imports().to_vec();
-        let (verdict, record) = match self.start(run) {
-            Ok(outcome) => outcome,
-            Err(message) => {
-                let message = clean(&message, MESSAGE_BYTES);
-                let kind = FailureKind::NotStarted;
-                let failure = Failure {
-                    kind,
-                    message,
-                    backtrace: Vec::new(),
-                };
-                (Verdict::Failed(failure), StepRecord::default())
-            }
+        let mut walls = Vec::new();
+        let mut log = Log::new(run.limits.log_bytes);
+        let (verdict, record) = match self.carry_out(&mut run, &mut walls, &mut log) {
+            Ok((verdict, record)) => (cleaned(verdict), record),
+            Err(failure) => (Verdict::Failed(failure), StepRecord::default()),
         };
         StepOutcome {
             verdict,
-            record: StepRecord { imports, ..record },
+            record: StepRecord {
+                imports,
+                log: log.into_lines(),
+                ..record
+            },
+            walls,
         }
     }
 
-    fn start(&self, run: StepRun<'_>) -> Result<(Verdict, StepRecord), String> {
-        let phase = run.context.phase;
-        let may_write = !matches!(phase, Phase::Check | Phase::Health);
-        let tree: File = run
-            .tree
-            .try_clone()
-            .map_err(|error| format!("cannot hold the tree: {error}"))?
-            .into_std_file();
-        let files = Files::new(&tree, run.files, &run.limits, may_write)
-            .map_err(|error| format!("cannot open the tree safely (openat2): {error}"))?;
-        let (port, desk) = protocol::line();
-        let state = State::new(
-            files,
-            Log::new(run.limits.log_bytes),
-            port,
-            run.limits.memory_bytes,
-            run.seed,
-            run.created_unix_s,
-        );
-        let expired = Arc::new(AtomicBool::new(false));
-        let job = Job {
-            engine: self,
-            component: run.component,
-            context: run.context,
-            limits: run.limits,
-            expired: Arc::clone(&expired),
+    fn carry_out(
+        &self,
+        run: &mut StepRun<'_>,
+        walls: &mut Vec<Wall>,
+        log: &mut Log,
+    ) -> Result<(Verdict, StepRecord), Failure> {
+        let limits = run.limits;
+        let child = self.runner(run)?;
+        let mut deadline = Instant::now() + START_TIME;
+        let mut desk = Desk {
+            config: &mut *run.config,
+            observer: &mut *run.observer,
+            log,
         };
-        let started = Instant::now();
-        thread::scope(|scope| {
-            let worker = thread::Builder::new()
-                .name("step".to_owned())
-                .stack_size(THREAD_STACK_BYTES)
-                .spawn_scoped(scope, move || job.work(state))
-                .map_err(|error| format!("cannot start a thread: {error}"))?;
-            desk.serve(run.config, run.observer, started + run.limits.time, || {
-                expired.store(true, Ordering::SeqCst);
-                self.inner.increment_epoch();
+        loop {
+            let step = child.line.receive(Some(deadline)).and_then(|said| {
+                let reply = match said {
+                    Said::Started(stand) => {
+                        *walls = stand;
+                        walls.push(child.wall());
+                        deadline = Instant::now() + limits.time + GRACE_TIME;
+                        None
+                    }
+                    Said::Done(end) => return Ok(Some(*end)),
+                    other => desk.serve(other),
+                };
+                if let Some(reply) = reply {
+                    child.line.send(&reply, Some(deadline))?;
+                }
+                Ok(None)
             });
-            let (verdict, mut record) = match worker.join() {
-                Ok(outcome) => outcome,
-                // A panic on our side of the sandbox is a bug of ours, not the step's verdict.
-                Err(panic) => std::panic::resume_unwind(panic),
-            };
-            record.usage.time_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
-            Ok((judge(verdict, phase), record))
-        })
-    }
-}
-
-/// The part of a run that the step's thread has.
-struct Job<'a> {
-    engine: &'a Engine,
-    component: &'a Component,
-    context: Context,
-    limits: Limits,
-    expired: Arc<AtomicBool>,
-}
-
-impl Job<'_> {
-    fn work(self, state: State) -> (Verdict, StepRecord) {
-        let limits = self.limits;
-        let mut store = Store::new(&self.engine.inner, state);
-        let answer = self.call(&mut store);
-        let fuel = limits.fuel() - store.get_fuel().unwrap_or(0).min(limits.fuel());
-        let mut state = store.into_data();
-        for line in state.log.finish() {
-            state.port.tell(Request::Log(line));
-        }
-        let verdict = match answer {
-            Ok(Ok(verdict)) => from_guest(verdict),
-            Ok(Err(message)) => {
-                Verdict::Failed(failure::returned(&message, &state.files.account.spent))
+            match step {
+                Ok(Some(end)) => return Ok(end),
+                Ok(None) => {}
+                Err(error) => return Err(broken(child, &error, !walls.is_empty(), &limits)),
             }
-            Err(error) => Verdict::Failed(failure::trapped(
-                &error,
-                &Circumstances {
-                    stderr_tail: &state.log.stderr_tail(),
-                    memory_refused: state.memory.refused,
-                    spent: &state.files.account.spent,
-                    time_limit: limits.time,
-                    memory_limit_bytes: limits.memory_bytes,
-                },
-            )),
+        }
+    }
+
+    fn runner(&self, run: &StepRun<'_>) -> Result<Held, Failure> {
+        let told = |what: &str, error: std::io::Error| not_started(&format!("{what}: {error}"));
+        let handles = Handles {
+            tree: run
+                .tree
+                .try_clone()
+                .map_err(|error| told("cannot hold the tree", error))?
+                .into_std_file(),
+            code: run
+                .component
+                .code
+                .handle()
+                .map_err(|error| told("cannot hold the code", error))?,
         };
-        (verdict, record(state, fuel))
-    }
-
-    fn call(self, store: &mut Store<State>) -> wasmtime::Result<Result<guest::Verdict, String>> {
-        store.limiter(|state| &mut state.memory);
-        store.set_fuel(self.limits.fuel())?;
-        store.set_hostcall_fuel(CALL_BYTES);
-        // The epoch belongs to the whole engine: a tick may be about another run's time.
-        store.set_epoch_deadline(1);
-        let expired = self.expired;
-        store.epoch_deadline_callback(move |_| {
-            Ok(if expired.load(Ordering::SeqCst) {
-                UpdateDeadline::Interrupt
-            } else {
-                UpdateDeadline::Continue(1)
-            })
-        });
-        let step: Step = self.component.ready.instantiate(&mut *store)?;
-        step.call_run(store, &to_guest(self.context))
-    }
-}
-
-fn record(state: State, fuel: u64) -> StepRecord {
-    let State {
-        files,
-        log,
-        memory,
-        port,
-        ..
-    } = state;
-    drop::<Port>(port);
-    let account = files.account;
-    let usage = Usage {
-        time_ms: 0,
-        fuel,
-        memory_peak_bytes: memory.peak_bytes(),
-        written_bytes: account.written_bytes,
-        read_bytes: account.read_bytes,
-        files: account.files,
-        log_bytes: log.kept_bytes(),
-    };
-    let (entries, files_not_listed) = files.trail.into_entries();
-    StepRecord {
-        imports: Vec::new(),
-        files: entries,
-        files_not_listed,
-        log_dropped_bytes: log.dropped_bytes(),
-        log: log.into_lines(),
-        spent: account.spent,
-        usage,
+        let code_bytes = run.component.code.bytes();
+        let memory_bytes = run.limits.memory_bytes + code_bytes + RUNNER_DATA_BYTES;
+        let child = spawn::start(&self.program, Role::Runner, Some(handles), memory_bytes)
+            .map_err(|error| told("cannot start a child process", error))?;
+        let job = Job {
+            context: run.context.clone(),
+            files: run.files.into(),
+            limits: run.limits,
+            created_unix_s: run.created_unix_s,
+            seed: run.seed,
+            code_bytes,
+            file_bytes: run
+                .largest_file_bytes
+                .saturating_add(run.limits.written_bytes),
+            require_walls: self.require_confinement,
+            switches: self.switches,
+        };
+        let deadline = Some(Instant::now() + START_TIME);
+        child.line.send(&job, deadline).map_err(|error| {
+            not_started(&format!("a child process did not take its job: {error}"))
+        })?;
+        Ok(child)
     }
 }
 
-/// An answer that the phase does not have is a failure.
-fn judge(verdict: Verdict, phase: Phase) -> Verdict {
-    let (name, fits) = match &verdict {
-        Verdict::Ok => ("ok", phase != Phase::Health),
-        Verdict::Refuse(_) => ("refuse", phase != Phase::Health),
-        Verdict::Defer { .. } => ("defer", phase == Phase::Check),
-        Verdict::Healthy => ("healthy", phase == Phase::Health),
-        Verdict::Unhealthy(_) => ("unhealthy", phase == Phase::Health),
-        Verdict::Failed(_) => return verdict,
-    };
-    if fits {
-        return verdict;
+/// Serves what a runner asks for.
+struct Desk<'a> {
+    config: &'a mut dyn ConfigAccess,
+    observer: &'a mut dyn Observer,
+    log: &'a mut Log,
+}
+
+impl Desk<'_> {
+    fn serve(&mut self, said: Said) -> Option<Reply> {
+        match said {
+            Said::Asked(request) => return Some(self.answer(request)),
+            Said::Log(line) => {
+                for line in self.log.message(line.level, &line.line) {
+                    self.observer.log(line.level, &line.line);
+                }
+            }
+            Said::Progress(done, total, message) => {
+                self.observer
+                    .progress(done, total, &clean(&message, MESSAGE_BYTES));
+            }
+            Said::Started(_) | Said::Done(_) => {}
+        }
+        None
     }
-    Verdict::Failed(Failure {
-        kind: FailureKind::WrongVerdict,
-        message: format!("answered `{name}`, which the phase `{phase}` does not have"),
+
+    fn answer(&mut self, request: Request) -> Reply {
+        match request {
+            Request::Get(key) => Reply::Value(self.config.get(&key)),
+            Request::Set(key, value) => Reply::Done(self.config.set(&key, &value)),
+            Request::Remove(key) => Reply::Removed(self.config.remove(&key)),
+            Request::Rename(key, new_key) => Reply::Done(self.config.rename(&key, &new_key)),
+            Request::List(prefix) => Reply::Keys(self.config.list(prefix.as_deref())),
+        }
+    }
+}
+
+/// What it means that a runner ended, or went on, without a verdict.
+fn broken(child: Held, error: &LineError, started: bool, limits: &Limits) -> Failure {
+    if !started {
+        let end = match error {
+            LineError::Closed => child
+                .end()
+                .map_or_else(|e| e.to_string(), |end| end.to_string()),
+            other => other.to_string(),
+        };
+        return not_started(&format!("the runner did not get as far as the step: {end}"));
+    }
+    let (kind, message) = match error {
+        LineError::TimedOut => (
+            FailureKind::TimedOut,
+            format!(
+                "hung past its limit of {:?}; its process was killed",
+                limits.time
+            ),
+        ),
+        LineError::Closed => match child.end() {
+            Ok(End::Signal(libc::SIGXCPU)) => (
+                FailureKind::TimedOut,
+                "its process was killed at the limit of CPU time".to_owned(),
+            ),
+            Ok(End::Signal(libc::SIGSYS)) => (
+                FailureKind::Killed,
+                "its process was killed for a system call that no step needs".to_owned(),
+            ),
+            Ok(End::Signal(libc::SIGKILL)) => (
+                FailureKind::Killed,
+                "its process was killed: by the kernel, out of memory, or by somebody".to_owned(),
+            ),
+            Ok(end) => (
+                FailureKind::Killed,
+                format!("its process broke down ({end})"),
+            ),
+            Err(error) => (FailureKind::Killed, format!("its process is gone: {error}")),
+        },
+        LineError::Bad(_) | LineError::Io(_) => (
+            FailureKind::Killed,
+            format!("its process sent {error}, and was killed"),
+        ),
+    };
+    Failure {
+        kind,
+        message,
         backtrace: Vec::new(),
-    })
-}
-
-fn to_guest(context: Context) -> guest::Context {
-    guest::Context {
-        package_id: context.package_id,
-        step: context.step,
-        phase: match context.phase {
-            Phase::Check => guest::Phase::Check,
-            Phase::Prepare => guest::Phase::Prepare,
-            Phase::Migrate => guest::Phase::Migrate,
-            Phase::Health => guest::Phase::Health,
-            Phase::Finalize => guest::Phase::Finalize,
-        },
-        from_version: context.from_version,
-        to_version: context.to_version,
-        from_data_format: context.from_data_format,
-        to_data_format: context.to_data_format,
-        roles: context.roles,
-        service_output: context.service_output,
     }
 }
 
-fn from_guest(verdict: guest::Verdict) -> Verdict {
+fn not_started(message: &str) -> Failure {
+    Failure {
+        kind: FailureKind::NotStarted,
+        message: clean(message, MESSAGE_BYTES),
+        backtrace: Vec::new(),
+    }
+}
+
+/// The words of a verdict, made harmless here too.
+fn cleaned(verdict: Verdict) -> Verdict {
+    let clean = |text: String| clean(&text, MESSAGE_BYTES);
     match verdict {
-        guest::Verdict::Ok => Verdict::Ok,
-        guest::Verdict::Refuse(reason) => Verdict::Refuse(clean(&reason, MESSAGE_BYTES)),
-        guest::Verdict::Defer(deferral) => Verdict::Defer {
-            reason: clean(&deferral.reason, MESSAGE_BYTES),
-            retry_after_seconds: deferral.retry_after_seconds,
+        Verdict::Ok | Verdict::Healthy => verdict,
+        Verdict::Refuse(reason) => Verdict::Refuse(clean(reason)),
+        Verdict::Unhealthy(reason) => Verdict::Unhealthy(clean(reason)),
+        Verdict::Defer {
+            reason,
+            retry_after_seconds,
+        } => Verdict::Defer {
+            reason: clean(reason),
+            retry_after_seconds,
         },
-        guest::Verdict::Healthy => Verdict::Healthy,
-        guest::Verdict::Unhealthy(reason) => Verdict::Unhealthy(clean(&reason, MESSAGE_BYTES)),
+        Verdict::Failed(failure) => Verdict::Failed(Failure {
+            message: clean(failure.message),
+            backtrace: failure.backtrace.into_iter().map(clean).collect(),
+            kind: failure.kind,
+        }),
     }
 }

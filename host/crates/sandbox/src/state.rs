@@ -1,14 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Everything that belongs to one run of one step. A fresh one for each run, never used again.
 
+use crate::child::line::Line;
+use crate::child::messages::Reply;
+use crate::child::messages::Request;
+use crate::child::messages::Said;
 use crate::fs::Files;
 use crate::limits::HANDLES;
 use crate::limits::INSTANCES;
 use crate::limits::TABLE_ELEMENTS;
 use crate::log::Log;
-use crate::protocol::Port;
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::SeedableRng;
+use std::sync::Arc;
 use wasmtime::ResourceLimiter;
 use wasmtime::component::ResourceTable;
 
@@ -17,7 +21,7 @@ pub(crate) struct State {
     pub(crate) table: ResourceTable,
     pub(crate) files: Files,
     pub(crate) log: Log,
-    pub(crate) port: Port,
+    line: Arc<Line>,
     pub(crate) memory: Memory,
     pub(crate) random: ChaCha20Rng,
     pub(crate) created_unix_s: u64,
@@ -27,7 +31,7 @@ impl State {
     pub(crate) fn new(
         files: Files,
         log: Log,
-        port: Port,
+        line: Arc<Line>,
         memory_bytes: u64,
         seed: [u8; 32],
         created_unix_s: u64,
@@ -38,7 +42,7 @@ impl State {
             table,
             files,
             log,
-            port,
+            line,
             memory: Memory {
                 limit_bytes: memory_bytes,
                 ..Memory::default()
@@ -46,6 +50,19 @@ impl State {
             random: ChaCha20Rng::from_seed(seed),
             created_unix_s,
         }
+    }
+
+    /// Tells the host something that has no answer.
+    pub(crate) fn tell(&self, said: &Said) {
+        // A line that has gone ends the run at the latest with the verdict, which nobody takes then.
+        let _ = self.line.send(said, None);
+    }
+
+    /// Asks the host for a key and waits for the answer.
+    pub(crate) fn ask(&self, request: Request) -> wasmtime::Result<Reply> {
+        let gone = |error| wasmtime::format_err!("the host cannot be asked: {error}");
+        self.line.send(&Said::Asked(request), None).map_err(gone)?;
+        self.line.receive(None).map_err(gone)
     }
 }
 

@@ -113,8 +113,12 @@ pub enum FailureKind {
     OverBudget(Budget),
     /// The answer is not one that the phase has.
     WrongVerdict,
-    /// The component could not be instantiated.
+    /// The component could not be instantiated, or no process for it was to be had.
     NotStarted,
+    /// The process that ran the step ended before it: killed, or broken down.
+    Killed,
+    /// A wall of the kernel is missing, and the policy requires it.
+    Unconfined,
 }
 
 /// A budget of [`crate::Limits`] that can be spent without ending the step at once.
@@ -152,6 +156,8 @@ impl FailureKind {
             Self::OverBudget(_) => "step-over-budget",
             Self::WrongVerdict => "step-wrong-verdict",
             Self::NotStarted => "step-not-started",
+            Self::Killed => "step-killed",
+            Self::Unconfined => "sandbox-unconfined",
         }
     }
 }

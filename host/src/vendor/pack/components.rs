@@ -10,12 +10,12 @@ use cofferdam_package::digest::Digest;
 use cofferdam_package::manifest::Build;
 use cofferdam_package::manifest::Manifest;
 use cofferdam_package::source::Source;
-use cofferdam_sandbox::Engine;
 
 use super::super::component;
 use super::super::component::BuildFacts;
 use super::super::gate;
 use super::PackedStep;
+use crate::engine;
 use crate::failure::Failure;
 use crate::watch::Watch;
 
@@ -41,7 +41,7 @@ impl Components {
     ) -> Result<Self, Failure> {
         let mut known: BTreeMap<PathBuf, Rc<Component>> = BTreeMap::new();
         let mut components = Vec::with_capacity(source.step.len());
-        let engine = Engine::new()?;
+        let engine = engine::for_vendor();
         let total = source.step.len() as u64;
         for (done, step) in (0..).zip(&source.step) {
             watch.progress(&format!("building step {}", step.name), done, total);

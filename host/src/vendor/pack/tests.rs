@@ -189,18 +189,6 @@ fn a_missing_payload_or_component_is_named() {
 }
 
 #[test]
-fn what_is_no_component_is_refused_while_packing() {
-    let source = Source::new();
-    source.file("a.wasm", 0o644, "not wasm");
-    source.toml(
-        "[[step]]\nname = \"a\"\nphase = \"check\"\ncomponent = \"a.wasm\"\nreason = \"r\"\n",
-    );
-    let refused = source.pack().unwrap_err();
-    assert_eq!(refused.code, "component-invalid");
-    assert!(refused.message.contains("`a`"), "{}", refused.message);
-}
-
-#[test]
 fn names_that_fold_into_one_are_refused() {
     let source = Source::new();
     source.file("payload/doc/READ-ME", 0o644, "x");

@@ -85,6 +85,22 @@ impl Scratch {
         })
     }
 
+    /// The length of the largest file of the copy, before anything changed in it.
+    ///
+    /// # Errors
+    /// Errors of the file system.
+    pub(super) fn largest_file_bytes(&self) -> Result<u64, Failure> {
+        let mut largest = 0;
+        for (path, node) in &self.before {
+            if matches!(node, Node::File { .. }) {
+                let path = self.root().join(path);
+                let found = path.metadata().map_err(|error| named(&path, &error))?;
+                largest = largest.max(found.len());
+            }
+        }
+        Ok(largest)
+    }
+
     /// The root of the copy.
     pub(super) fn root(&self) -> PathBuf {
         self.copy.path().join("tree")

@@ -2,7 +2,6 @@
 //! Removing, linking, and setting times.
 
 use super::Files;
-use super::open::one_link;
 use super::refusal::Outcome;
 use super::refusal::Refusal;
 use super::resolve::read_link;
@@ -113,7 +112,7 @@ impl Files {
             FileType::RegularFile => self
                 .may_change(&place.path)
                 .and_then(|()| self.may_change_mode(stat.st_mode))
-                .and_then(|()| one_link(&stat)),
+                .and_then(|()| self.one_link(&stat)),
             FileType::Directory | FileType::Symlink => self.may_change(&place.path),
             _ => Err(Refusal::NotGranted),
         };

@@ -99,7 +99,7 @@ impl Files {
             let allowed = self
                 .may_change(&place.path)
                 .and_then(|()| self.may_change_mode(seen.st_mode))
-                .and_then(|()| one_link(seen));
+                .and_then(|()| self.one_link(seen));
             allowed.map_err(|_| self.denied(&place.path, Denied::Write))?;
         }
         let access = match (writes, how.read) {
@@ -112,7 +112,7 @@ impl Files {
         // What was judged is what was opened, or nothing is.
         let found = rustix::fs::fstat(&file)?;
         let same = (found.st_dev, found.st_ino) == (seen.st_dev, seen.st_ino);
-        if !same || (writes && one_link(&found).is_err()) {
+        if !same || (writes && self.one_link(&found).is_err()) {
             return Err(self.denied(&place.path, Denied::Open));
         }
         if let Some(touched) = self.trail.look(&place.path) {
@@ -249,11 +249,13 @@ pub(super) fn give(file: impl AsFd, owner: u32, group: u32) -> Outcome {
     }
 }
 
-/// A file with more links may be one of the live tree.
-pub(super) fn one_link(stat: &Stat) -> Outcome {
-    if stat.st_nlink > 1 {
-        Err(Refusal::NotGranted)
-    } else {
-        Ok(())
+impl Files {
+    /// A file with more links may be one of the live tree.
+    pub(super) fn one_link(&self, stat: &Stat) -> Outcome {
+        if stat.st_nlink > 1 && self.switches.paths() {
+            Err(Refusal::NotGranted)
+        } else {
+            Ok(())
+        }
     }
 }

@@ -4,11 +4,11 @@
 //! The interface is made for waiting; a step has nothing to wait for. The one pollable there is, is
 //! ready, and a blocking call is the plain call.
 
+use crate::child::messages::Said;
 use crate::fs::FileInput;
 use crate::fs::FileOutput;
 use crate::limits::CHUNK_BYTES;
 use crate::log::Std;
-use crate::protocol::Request;
 use crate::state::State;
 use crate::table;
 use wasmtime::component::Resource;
@@ -103,7 +103,7 @@ impl State {
         match table::get_mut::<Output, _>(&mut self.table, stream)? {
             Output::Log(std) => {
                 for line in self.log.print(*std, bytes) {
-                    self.port.tell(Request::Log(line));
+                    self.tell(&Said::Log(line));
                 }
                 Ok(())
             }

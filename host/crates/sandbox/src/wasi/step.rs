@@ -7,9 +7,10 @@ use crate::bindings::cofferdam::step::config;
 use crate::bindings::cofferdam::step::log;
 use crate::bindings::cofferdam::step::progress;
 use crate::bindings::cofferdam::step::types;
+use crate::child::messages::Reply;
+use crate::child::messages::Request;
+use crate::child::messages::Said;
 use crate::log::clean;
-use crate::protocol::Reply;
-use crate::protocol::Request;
 use crate::state::State;
 use cofferdam_config::Scalar;
 use cofferdam_config::Value;
@@ -24,7 +25,7 @@ impl config::Host for State {
         &mut self,
         key: String,
     ) -> wasmtime::Result<Result<Option<config::Value>, config::Error>> {
-        match self.port.ask(Request::Get(key))? {
+        match self.ask(Request::Get(key))? {
             Reply::Value(answer) => Ok(answer.map(|v| v.map(to_guest)).map_err(refusal)),
             other => Err(mixed_up(&other)),
         }
@@ -35,14 +36,14 @@ impl config::Host for State {
         key: String,
         value: config::Value,
     ) -> wasmtime::Result<Result<(), config::Error>> {
-        match self.port.ask(Request::Set(key, from_guest(value)))? {
+        match self.ask(Request::Set(key, from_guest(value)))? {
             Reply::Done(answer) => Ok(answer.map_err(refusal)),
             other => Err(mixed_up(&other)),
         }
     }
 
     fn remove(&mut self, key: String) -> wasmtime::Result<Result<bool, config::Error>> {
-        match self.port.ask(Request::Remove(key))? {
+        match self.ask(Request::Remove(key))? {
             Reply::Removed(answer) => Ok(answer.map_err(refusal)),
             other => Err(mixed_up(&other)),
         }
@@ -53,7 +54,7 @@ impl config::Host for State {
         key: String,
         new_key: String,
     ) -> wasmtime::Result<Result<(), config::Error>> {
-        match self.port.ask(Request::Rename(key, new_key))? {
+        match self.ask(Request::Rename(key, new_key))? {
             Reply::Done(answer) => Ok(answer.map_err(refusal)),
             other => Err(mixed_up(&other)),
         }
@@ -63,7 +64,7 @@ impl config::Host for State {
         &mut self,
         prefix: Option<String>,
     ) -> wasmtime::Result<Result<Vec<String>, config::Error>> {
-        match self.port.ask(Request::List(prefix))? {
+        match self.ask(Request::List(prefix))? {
             Reply::Keys(answer) => Ok(answer.map_err(refusal)),
             other => Err(mixed_up(&other)),
         }
@@ -79,7 +80,7 @@ impl log::Host for State {
             log::Level::Error => Level::Error,
         };
         for line in self.log.message(level, &message) {
-            self.port.tell(Request::Log(line));
+            self.tell(&Said::Log(line));
         }
         Ok(())
     }
@@ -88,7 +89,7 @@ impl log::Host for State {
 impl progress::Host for State {
     fn report(&mut self, done: u64, total: u64, message: String) -> wasmtime::Result<()> {
         let message = clean(&message, PROGRESS_BYTES).replace('\n', " ");
-        self.port.tell(Request::Progress(done, total, message));
+        self.tell(&Said::Progress(done, total, message));
         Ok(())
     }
 }

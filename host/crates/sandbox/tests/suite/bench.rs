@@ -157,6 +157,7 @@ impl Bench {
             tree: &tree,
             files: &self.grants,
             limits: self.limits,
+            largest_file_bytes: 1 << 20,
             config,
             observer: &mut eyes,
             created_unix_s: CREATED,

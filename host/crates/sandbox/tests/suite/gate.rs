@@ -3,10 +3,10 @@
 
 use crate::guests;
 use crate::guests::ENGINE;
-use cofferdam_sandbox::CompileError;
+use cofferdam_sandbox::SandboxError;
 use cofferdam_sandbox::imports;
 
-fn refused(wat: &str) -> CompileError {
+fn refused(wat: &str) -> SandboxError {
     let bytes = wat::parse_str(wat).unwrap();
     ENGINE.compile(&bytes).expect_err("a refusal")
 }

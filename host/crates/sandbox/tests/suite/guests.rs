@@ -3,6 +3,7 @@
 
 use cofferdam_sandbox::Component;
 use cofferdam_sandbox::Engine;
+use cofferdam_sandbox::Program;
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::fs;
@@ -13,11 +14,19 @@ use std::sync::LazyLock;
 use std::sync::Mutex;
 use std::sync::PoisonError;
 
-pub(crate) static ENGINE: LazyLock<Engine> = LazyLock::new(|| Engine::new().expect("an engine"));
+pub(crate) static ENGINE: LazyLock<Engine> = LazyLock::new(engine);
 
 static BUILT: LazyLock<PathBuf> = LazyLock::new(build);
 
 static COMPILED: LazyLock<Mutex<BTreeMap<&'static str, Component>>> = LazyLock::new(Mutex::default);
+
+/// An engine whose children are processes of a program that is nothing else.
+pub(crate) fn engine() -> Engine {
+    Engine {
+        program: Program::at(env!("CARGO_BIN_EXE_cofferdam-sandbox-child")),
+        ..Engine::default()
+    }
+}
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../tests/guests")

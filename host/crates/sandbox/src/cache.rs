@@ -1,0 +1,209 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Compiled code on disk: used again only when this host wrote it, for this very engine.
+//!
+//! Whoever can change a file in here could choose what a runner executes, so each carries an
+//! authentication code (HMAC-SHA-256) under a key that lies beside it and that only the owner of the
+//! state directory can read. The code covers the file's name, the machine and every byte, and exactly
+//! the bytes that were authenticated are used. The name is made from the component's digest, this
+//! program's version, what is on offer, the version of wasmtime, the engine's settings and the
+//! processor's features. A file that is swapped, cut off, damaged, somebody else's, or of another host
+//! is as good as none: the component is compiled again. A package never carries compiled code.
+//!
+//! Nothing here is synced: a file that a power cut leaves torn does not authenticate. All of it may be
+//! deleted at any time.
+
+use crate::code::Code;
+use crate::imports::Import;
+use crate::limits::CACHED_FILES;
+use crate::limits::CODE_BYTES;
+use cap_std::fs::Dir;
+use cap_std::fs::OpenOptions;
+use cap_std::fs::OpenOptionsExt;
+use cofferdam_package::digest::Digest;
+use hmac::Hmac;
+use hmac::KeyInit;
+use hmac::Mac;
+use rustix::fs::Mode;
+use rustix::fs::OFlags;
+use sha2::Sha256;
+use std::fs::File;
+use std::io;
+use std::io::Read;
+use std::io::Write;
+use std::os::unix::fs::MetadataExt;
+
+/// What each file begins with; a change of the layout is a change of this.
+const MAGIC: &[u8; 16] = b"cofferdam-code/1";
+
+/// The file that holds the key.
+const KEY: &str = "key";
+
+/// How the name of a file with code ends.
+const SUFFIX: &str = ".code";
+
+/// Everybody but the owner.
+const OTHERS: u32 = 0o077;
+
+const MAC_BYTES: usize = 32;
+
+/// A whole block of the hash function: the longest key that is used as it is.
+const KEY_BYTES: usize = 64;
+
+type Key = [u8; KEY_BYTES];
+
+/// A folder with compiled code.
+#[derive(Debug)]
+pub struct Cache {
+    folder: Dir,
+    key: Key,
+    machine: String,
+}
+
+/// What a cache gives for a component.
+pub(crate) struct Found {
+    pub(crate) imports: Vec<Import>,
+    pub(crate) code: Code,
+}
+
+impl Cache {
+    /// Opens a cache in a folder that only this user can reach; makes its key when there is none, or
+    /// none that can be trusted.
+    ///
+    /// # Errors
+    /// The folder cannot be read or written.
+    pub fn open(folder: Dir) -> io::Result<Self> {
+        let key = match read_key(&folder) {
+            Some(key) => key,
+            None => make_key(&folder)?,
+        };
+        // Copied to another machine with its key, code is still of that machine.
+        let machine = std::fs::read_to_string("/etc/machine-id").unwrap_or_default();
+        Ok(Self {
+            folder,
+            key,
+            machine,
+        })
+    }
+
+    /// The code for a component and an engine, if this host has put it here.
+    pub(crate) fn find(&self, name: Digest) -> Option<Found> {
+        let bytes = self.read(&format!("{name}{SUFFIX}"))?;
+        let rest = bytes.strip_prefix(MAGIC)?;
+        let (tag, rest) = rest.split_at_checked(MAC_BYTES)?;
+        self.mac(name, rest).verify_slice(tag).ok()?;
+        let (length, rest) = rest.split_at_checked(4)?;
+        let length = u32::from_le_bytes(length.try_into().ok()?) as usize;
+        let (imports, code) = rest.split_at_checked(length)?;
+        Some(Found {
+            imports: rmp_serde::from_slice(imports).ok()?,
+            code: Code::seal(code).ok()?,
+        })
+    }
+
+    /// Keeps code for the next time. What cannot be kept is compiled again then, so the caller may
+    /// ignore an error.
+    ///
+    /// # Errors
+    /// The folder cannot be written.
+    pub(crate) fn keep(&self, name: Digest, imports: &[Import], code: &[u8]) -> io::Result<()> {
+        let imports = rmp_serde::to_vec_named(imports).map_err(io::Error::other)?;
+        let length = (imports.len() as u32).to_le_bytes();
+        let mut mac = self.mac(name, &length);
+        mac.update(&imports);
+        mac.update(code);
+        let tag = mac.finalize().into_bytes();
+        let parts: [&[u8]; 5] = [MAGIC, &tag, &length, &imports, code];
+        replace(&self.folder, &format!("{name}{SUFFIX}"), &parts)?;
+        self.prune()
+    }
+
+    fn mac(&self, name: Digest, bytes: &[u8]) -> Hmac<Sha256> {
+        let mut mac = keyed(&self.key);
+        mac.update(MAGIC);
+        mac.update(name.as_bytes());
+        mac.update(&(self.machine.len() as u64).to_le_bytes());
+        mac.update(self.machine.as_bytes());
+        mac.update(bytes);
+        mac
+    }
+
+    fn read(&self, name: &str) -> Option<Vec<u8>> {
+        read_own(&self.folder, name, CODE_BYTES).ok()
+    }
+
+    /// Removes the oldest files past the number that is kept.
+    fn prune(&self) -> io::Result<()> {
+        let mut files = Vec::new();
+        for entry in self.folder.entries()? {
+            let entry = entry?;
+            if let Some(name) = entry.file_name().to_str()
+                && name.ends_with(SUFFIX)
+            {
+                files.push((entry.metadata()?.modified()?, name.to_owned()));
+            }
+        }
+        files.sort();
+        let excess = files.len().saturating_sub(CACHED_FILES);
+        for (_, name) in &files[..excess] {
+            self.folder.remove_file(name)?;
+        }
+        Ok(())
+    }
+}
+
+/// A hasher for authentication codes under this key.
+fn keyed(key: &Key) -> Hmac<Sha256> {
+    Hmac::new(&(*key).into())
+}
+
+fn read_key(folder: &Dir) -> Option<Key> {
+    read_own(folder, KEY, KEY_BYTES as u64)
+        .ok()?
+        .try_into()
+        .ok()
+}
+
+fn make_key(folder: &Dir) -> io::Result<Key> {
+    let mut key = [0; KEY_BYTES];
+    getrandom::fill(&mut key).map_err(|error| io::Error::other(error.to_string()))?;
+    replace(folder, KEY, &[&key])?;
+    Ok(key)
+}
+
+/// Reads a file that belongs to this user and to nobody else, by its own name only.
+fn read_own(folder: &Dir, name: &str, cap_bytes: u64) -> io::Result<Vec<u8>> {
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let file = File::from(rustix::fs::openat(folder, name, flags, Mode::empty())?);
+    let found = file.metadata()?;
+    let own = rustix::process::geteuid().as_raw();
+    let trusted = found.is_file()
+        && found.uid() == own
+        && found.mode() & OTHERS == 0
+        && found.nlink() == 1
+        && found.len() <= cap_bytes;
+    if !trusted {
+        return Err(io::Error::other(format!(
+            "`{name}` is not this user's own file"
+        )));
+    }
+    let mut bytes = Vec::with_capacity(found.len() as usize);
+    file.take(cap_bytes + 1).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// Puts a file in the place of another, whole or not at all as long as the machine runs.
+fn replace(folder: &Dir, name: &str, parts: &[&[u8]]) -> io::Result<()> {
+    let temporary = format!(".{name}.{}", std::process::id());
+    let _ = folder.remove_file(&temporary);
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true).mode(0o600);
+    let mut file: File = folder.open_with(&temporary, &options)?.into_std();
+    let written = parts
+        .iter()
+        .try_for_each(|part| file.write_all(part))
+        .and_then(|()| folder.rename(&temporary, folder, name));
+    if written.is_err() {
+        let _ = folder.remove_file(&temporary);
+    }
+    written
+}
