@@ -272,3 +272,15 @@ fn a_runner_dies_with_its_host_and_the_install_recovers() {
     assert_eq!(recovered.exit, Some(0), "{recovered:?}");
     assert_eq!(Snapshot::of(Path::new(case.install)), before);
 }
+
+/// The sandbox's own tests pull walls down by switches, whose names are in their binary.
+#[test]
+fn the_binary_that_is_shipped_has_no_switch_that_pulls_a_wall_down() {
+    let binary = fs::read(env!("CARGO_BIN_EXE_cofferdam")).unwrap();
+    for switch in ["no_path_checks", "no_landlock", "no_seccomp"] {
+        let found = binary
+            .windows(switch.len())
+            .any(|bytes| bytes == switch.as_bytes());
+        assert!(!found, "`{switch}` is in the binary");
+    }
+}

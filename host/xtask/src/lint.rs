@@ -18,6 +18,10 @@ const CHECKS: [&str; 4] = [
     "doc --workspace --no-deps",
 ];
 
+/// What only tests build.
+const SWITCHABLE: &str =
+    "clippy --package cofferdam-sandbox --features test-switches --all-targets -- -D warnings";
+
 /// What steps, guests and the sample's program are allowed besides: `clippy.toml` bans for the product.
 const ELSEWHERE: [&str; 2] = ["--allow", "clippy::disallowed_methods"];
 
@@ -25,6 +29,11 @@ const ELSEWHERE: [&str; 2] = ["--allow", "clippy::disallowed_methods"];
 pub(crate) fn run(repo: &Repo) -> Outcome {
     let mut failed = Vec::new();
     check(repo, &repo.root, &repo.target, &mut failed);
+    say::command(&format!("cargo {SWITCHABLE}"));
+    let words: Vec<&str> = SWITCHABLE.split(' ').collect();
+    if Tool::cargo().args(&words).within(&repo.root).run().is_err() {
+        failed.push("cargo clippy (with the switches of the tests)".to_owned());
+    }
     for (folder, target) in repo.side_workspaces() {
         check(repo, &folder, &target, &mut failed);
     }

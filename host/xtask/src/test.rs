@@ -93,5 +93,19 @@ fn suites(repo: &Repo, nextest: bool) -> Vec<Suite> {
         name: "the product".to_owned(),
         tool: workspace,
     });
+    // In a run of its own, so that what the tests above run has no switch in it.
+    suites.push(Suite {
+        name: "each wall of the sandbox alone".to_owned(),
+        tool: cargo().args([
+            "test",
+            "--package",
+            "cofferdam-sandbox",
+            "--features",
+            "test-switches",
+            "--test",
+            "suite",
+            "walls::",
+        ]),
+    });
     suites
 }

@@ -42,7 +42,6 @@ impl Switches {
 /// Which walls a test has pulled down.
 #[cfg(feature = "test-switches")]
 #[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
-#[expect(clippy::struct_excessive_bools, reason = "each wall falls alone")]
 pub struct Switches {
     /// No landlock.
     pub no_landlock: bool,

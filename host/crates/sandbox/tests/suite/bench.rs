@@ -5,6 +5,7 @@ use crate::guests;
 use cofferdam_package::glob::GlobSet;
 use cofferdam_sandbox::ConfigAccess;
 use cofferdam_sandbox::Context;
+use cofferdam_sandbox::Engine;
 use cofferdam_sandbox::FileGrants;
 use cofferdam_sandbox::Level;
 use cofferdam_sandbox::Limits;
@@ -138,10 +139,21 @@ impl Bench {
         text: &str,
         config: &mut dyn ConfigAccess,
     ) -> Ran {
+        self.run_on(&guests::ENGINE, guest, text, config)
+    }
+
+    /// The same on an engine of its own kind.
+    pub(crate) fn run_on(
+        &self,
+        engine: &Engine,
+        guest: &'static str,
+        text: &str,
+        config: &mut dyn ConfigAccess,
+    ) -> Ran {
         let mut eyes = Eyes::default();
         let tree =
             cap_std::fs::Dir::open_ambient_dir(self.root(), cap_std::ambient_authority()).unwrap();
-        let outcome = guests::ENGINE.run(StepRun {
+        let outcome = engine.run(StepRun {
             component: &guests::guest(guest),
             context: Context {
                 package_id: "acme-agent".to_owned(),

@@ -19,3 +19,5 @@ mod guests;
 mod limits;
 mod purity;
 mod verdicts;
+#[cfg(feature = "test-switches")]
+mod walls;
