@@ -24,6 +24,10 @@ sample:
 real:
     cargo xtask real
 
+# What steps cost, side by side with the same work outside of the sandbox.
+bench:
+    cargo xtask bench sandbox
+
 # The tests of one crate, such as `just one cofferdam-package`.
 one crate *args:
     cargo test --package {{crate}} {{args}}

@@ -4,6 +4,7 @@
 //! Everything below the command line takes time and identifiers as arguments, so that tests can fix
 //! them and a step can never learn them.
 
+use std::io;
 use std::time::SystemTime;
 use std::time::UNIX_EPOCH;
 
@@ -26,6 +27,21 @@ pub fn transaction_id() -> Result<String, getrandom::Error> {
     let mut bytes = [0_u8; 8];
     getrandom::fill(&mut bytes)?;
     Ok(format!("{:016x}", u64::from_be_bytes(bytes)))
+}
+
+/// A new secret key from the kernel's random numbers.
+///
+/// # Errors
+/// The kernel's error, when it has no randomness to give.
+pub fn secret_key() -> io::Result<[u8; 64]> {
+    let mut key = [0; 64];
+    getrandom::fill(&mut key).map_err(|error| io::Error::other(error.to_string()))?;
+    Ok(key)
+}
+
+/// What tells this machine from others; empty where nothing does.
+pub fn machine() -> String {
+    std::fs::read_to_string("/etc/machine-id").unwrap_or_default()
 }
 
 /// Marks every descriptor that this process was started with, but for the standard ones, as its own: no

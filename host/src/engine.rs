@@ -6,6 +6,7 @@ use cofferdam_install::Install;
 use cofferdam_sandbox::Cache;
 use cofferdam_sandbox::Engine;
 
+use crate::ambient;
 use crate::failure::Failure;
 
 /// An engine under an install's policy, with the install's cache of compiled code.
@@ -19,7 +20,7 @@ pub fn for_install(install: &Install) -> Result<Engine, Failure> {
         cache: install
             .place()
             .open_cache()
-            .and_then(Cache::open)
+            .and_then(|folder| Cache::open(folder, ambient::machine(), ambient::secret_key))
             .inspect_err(|error| tracing::debug!(%error, "no cache of compiled code"))
             .ok(),
         require_confinement: confinement == Confinement::Required,

@@ -4,6 +4,7 @@
 //! Each task brings what it needs (the wasm target, the stock `minisign` for its tests), works below the
 //! target directory only, and ends with an exit code that means what it says.
 
+mod bench;
 mod demo;
 mod failure;
 mod lint;
@@ -28,7 +29,9 @@ usage: cargo xtask TASK
   test     every test of the repository
   lint     format, clippy and documentation, warnings as errors
   sample   build, pack and sign the sample's packages into target/sample
-  real     update two real programs, compare every byte, print sizes, times and memory";
+  real     update two real programs, compare every byte, print sizes, times and memory
+  bench sandbox
+           what steps cost, side by side with the same work outside of the sandbox";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = env::args().skip(1).collect();
@@ -49,6 +52,7 @@ fn carry_out(words: &[&str]) -> Outcome {
         ["lint"] => lint::run,
         ["sample"] => sample::run,
         ["real"] => real::run,
+        ["bench", "sandbox"] => bench::sandbox,
         [] | ["help" | "-h" | "--help"] => {
             say::line(USAGE);
             return Ok(());

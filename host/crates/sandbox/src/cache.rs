@@ -49,6 +49,7 @@ const MAC_BYTES: usize = 32;
 /// A whole block of the hash function: the longest key that is used as it is.
 const KEY_BYTES: usize = 64;
 
+/// A key for authentication codes.
 type Key = [u8; KEY_BYTES];
 
 /// A folder with compiled code.
@@ -66,18 +67,21 @@ pub(crate) struct Found {
 }
 
 impl Cache {
-    /// Opens a cache in a folder that only this user can reach; makes its key when there is none, or
-    /// none that can be trusted.
+    /// Opens a cache in a folder that only this user can reach. `machine` is what tells this host from
+    /// others: copied to another with its key, code is still of the one that made it. `new_key` gives the
+    /// key when there is none, or none that can be trusted.
     ///
     /// # Errors
-    /// The folder cannot be read or written.
-    pub fn open(folder: Dir) -> io::Result<Self> {
+    /// The folder cannot be read or written; there is no new key.
+    pub fn open(
+        folder: Dir,
+        machine: String,
+        new_key: impl FnOnce() -> io::Result<[u8; KEY_BYTES]>,
+    ) -> io::Result<Self> {
         let key = match read_key(&folder) {
             Some(key) => key,
-            None => make_key(&folder)?,
+            None => keep_key(&folder, new_key()?)?,
         };
-        // Copied to another machine with its key, code is still of that machine.
-        let machine = std::fs::read_to_string("/etc/machine-id").unwrap_or_default();
         Ok(Self {
             folder,
             key,
@@ -163,9 +167,7 @@ fn read_key(folder: &Dir) -> Option<Key> {
         .ok()
 }
 
-fn make_key(folder: &Dir) -> io::Result<Key> {
-    let mut key = [0; KEY_BYTES];
-    getrandom::fill(&mut key).map_err(|error| io::Error::other(error.to_string()))?;
+fn keep_key(folder: &Dir, key: Key) -> io::Result<Key> {
     replace(folder, KEY, &[&key])?;
     Ok(key)
 }
