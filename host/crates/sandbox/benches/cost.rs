@@ -8,12 +8,11 @@
 #![expect(
     clippy::unwrap_used,
     clippy::print_stdout,
-    clippy::disallowed_methods,
-    missing_docs,
     reason = "a measurement that cannot be made has failed, and its figures go to the terminal"
 )]
 
 #[path = "../../../../tests/bench/work.rs"]
+#[expect(unreachable_pub, reason = "in the steps' workspace it is a library")]
 mod work;
 
 use cap_std::fs::Dir;
