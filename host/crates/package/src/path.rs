@@ -225,6 +225,9 @@ pub fn check_symlink_target(link: &PayloadPath, target: &str) -> Result<(), Path
             }
         }
     }
+    if target.split('/').count() > MAX_DEPTH {
+        return refuse(PathRule::TooDeep);
+    }
     Ok(())
 }
 

@@ -116,6 +116,8 @@ fn symlinks_that_lead_out_are_refused() {
         ("a", "b\\c", "path-backslash"),
         ("a", "b\nc", "path-control"),
         ("a", "nul", "path-reserved-name"),
+        ("a", "x/".repeat(64).as_str(), "path-empty-part"),
+        ("a", ["x"; 65].join("/").as_str(), "path-too-deep"),
     ] {
         let error = check_symlink_target(&PayloadPath::parse(link).unwrap(), target).unwrap_err();
         assert_eq!(error.code(), code, "{target:?}");
