@@ -93,6 +93,11 @@ impl PackageFile {
         &self.manifest
     }
 
+    /// The same, taken out: the largest may be there only once.
+    pub(crate) fn take_manifest(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.manifest)
+    }
+
     pub(crate) fn signatures_unchecked(&self) -> &[Signature] {
         &self.signatures
     }

@@ -6,6 +6,7 @@
 //! stumbling over a field that it does not know. Everything in a `Manifest` has passed [`check`]: no
 //! path leads out, no name is ambiguous, every blob is listed, every pattern is well-formed.
 
+mod capped;
 mod check;
 mod error;
 mod names;
@@ -379,7 +380,7 @@ pub fn parse(bytes: &[u8], limits: &Limits) -> Result<Manifest, ManifestError> {
             limit_bytes: limits.manifest_bytes,
         });
     }
-    strict::check_json(bytes, limits.manifest_depth)?;
+    strict::check_json(bytes, limits)?;
     strict::check_preamble(bytes)?;
     let raw: raw::Manifest = serde_json::from_slice(bytes).map_err(|e| ManifestError::json(&e))?;
     let manifest = raw.accept()?;

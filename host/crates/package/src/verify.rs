@@ -66,8 +66,12 @@ impl PackageFile {
         self.check(ring, None).map(ExaminedPackage)
     }
 
-    fn check(self, ring: &KeyRing, rule: Option<SignatureRule>) -> Result<Contents, PackageError> {
-        let manifest_bytes = self.manifest_unchecked().to_vec();
+    fn check(
+        mut self,
+        ring: &KeyRing,
+        rule: Option<SignatureRule>,
+    ) -> Result<Contents, PackageError> {
+        let manifest_bytes = self.take_manifest();
         let signature_files = signature_files(self.signatures_unchecked());
         let signatures = signature::verify_all(&manifest_bytes, self.signatures_unchecked(), ring)?;
         if let Some(rule) = rule {

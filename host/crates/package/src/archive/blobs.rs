@@ -39,6 +39,8 @@ pub(crate) struct Blobs {
 
 /// Bytes that one reader holds, once compressed and once not.
 const CHUNK_BYTES: usize = 64 << 10;
+/// The same for a small blob, of which there may be many.
+const LEAST_CHUNK_BYTES: usize = 1 << 10;
 
 impl Blobs {
     pub(super) fn new(file: BytesAt, directory: Directory, limits: Limits) -> Self {
@@ -107,10 +109,16 @@ impl Blobs {
         take: &mut dyn FnMut(&[u8]) -> Result<(), PackageError>,
     ) -> Result<(), PackageError> {
         let cursor = self.file.cursor_at(entry.data_start());
-        let data = BufReader::with_capacity(CHUNK_BYTES, cursor.take(entry.compressed_bytes()));
+        let room = |bytes: u64| {
+            let bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
+            bytes.clamp(LEAST_CHUNK_BYTES, CHUNK_BYTES)
+        };
+        let compressed_bytes = entry.compressed_bytes();
+        let data = cursor.take(compressed_bytes);
+        let data = BufReader::with_capacity(room(compressed_bytes), data);
         let mut reader = Reader {
             digest,
-            chunk: vec![0_u8; CHUNK_BYTES],
+            chunk_bytes: room(entry.bytes()),
             take,
         };
         match entry.method {
@@ -153,7 +161,7 @@ fn fill<'a>(data: &'a mut Data<'_>) -> Result<&'a [u8], PackageError> {
 /// Takes the content of one blob from its data.
 struct Reader<'a> {
     digest: Digest,
-    chunk: Vec<u8>,
+    chunk_bytes: usize,
     take: &'a mut dyn FnMut(&[u8]) -> Result<(), PackageError>,
 }
 
@@ -176,12 +184,13 @@ impl Reader<'_> {
             found,
         };
         let mut decoder = Decompress::new(false);
+        let mut chunk = vec![0; self.chunk_bytes];
         loop {
             let filled = fill(&mut data)?;
             let is_last = filled.is_empty();
             let (consumed, produced) = (decoder.total_in(), decoder.total_out());
             let status = decoder
-                .decompress(filled, &mut self.chunk, FlushDecompress::None)
+                .decompress(filled, &mut chunk, FlushDecompress::None)
                 .map_err(|error| PackageError::BlobCorrupt {
                     digest: self.digest,
                     source: io::Error::other(error),
@@ -190,7 +199,7 @@ impl Reader<'_> {
             let produced = decoder.total_out().saturating_sub(produced);
             data.consume(usize::try_from(consumed).unwrap_or(usize::MAX));
             let produced = usize::try_from(produced).unwrap_or(usize::MAX);
-            (self.take)(self.chunk.get(..produced).unwrap_or_default())?;
+            (self.take)(chunk.get(..produced).unwrap_or_default())?;
             match status {
                 Status::StreamEnd if fill(&mut data)?.is_empty() => return Ok(()),
                 Status::StreamEnd => return Err(stream("goes on after its end").into()),
@@ -209,10 +218,11 @@ impl Reader<'_> {
             source,
         };
         let mut decoder = zstd::Decoder::with_buffer(data).map_err(corrupt)?;
+        let mut chunk = vec![0; self.chunk_bytes];
         loop {
-            match decoder.read(&mut self.chunk) {
+            match decoder.read(&mut chunk) {
                 Ok(0) => return Ok(()),
-                Ok(count) => (self.take)(self.chunk.get(..count).unwrap_or_default())?,
+                Ok(count) => (self.take)(chunk.get(..count).unwrap_or_default())?,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => {
                     let failure = decoder.get_mut().get_mut().get_mut().take_failure();

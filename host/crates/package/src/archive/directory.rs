@@ -7,13 +7,13 @@ use super::header::Entry;
 use super::header::take_entry;
 use super::name::EntryName;
 use super::place::Place;
+use super::record::CENTRAL_BYTES;
 use crate::digest::Digest;
 use crate::error::PackageError;
 use crate::keyring::KeyId;
 use crate::limits::Limits;
 
 /// Every entry of the archive.
-#[derive(Default)]
 pub(super) struct Directory {
     /// Sorted by key id, each id once.
     pub(super) signatures: Vec<(KeyId, Entry)>,
@@ -44,7 +44,12 @@ impl Directory {
         let bytes = file.read_vec(place.offset, place.bytes)?;
         let mut rest = bytes.as_slice();
         let mut manifest = None;
-        let mut directory = Self::default();
+        // Exactly as many as there can be: names of blobs have one length.
+        let most = bytes.len() / (CENTRAL_BYTES + EntryName::MAX_BYTES);
+        let mut directory = Self {
+            signatures: Vec::new(),
+            blobs: Vec::with_capacity(most),
+        };
         let mut last = None;
         let mut end = 0_u64;
         let mut total_bytes = 0_u64;

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::collections::HashMap;
 use std::collections::HashSet;
 
+use super::Entry;
 use super::EntryKind;
 use super::Manifest;
 use super::ManifestError;
@@ -25,7 +26,10 @@ use crate::path::shown;
 const MAX_CREATED: u64 = 253_402_300_799;
 
 /// Roles of one entry. Stops slow matching.
-const MAX_ROLES: usize = 32;
+pub(super) const MAX_ROLES: usize = 32;
+
+/// Roles of all entries together. Stops a manifest that takes ten times its size in memory.
+pub(super) const MAX_ALL_ROLES: usize = 100_000;
 
 /// Checks everything that a manifest says against everything else that it says. [`super::parse`]
 /// does this; call it yourself for a manifest that was built in memory.
@@ -36,7 +40,7 @@ const MAX_ROLES: usize = 32;
 pub fn check(manifest: &Manifest, limits: &Limits) -> Result<(), ManifestError> {
     check_header(manifest)?;
     check_counts(manifest, limits)?;
-    check_paths(manifest)?;
+    check_paths(manifest, limits)?;
     check_roles(manifest)?;
     check_blobs(manifest, limits)?;
     check_config(manifest)?;
@@ -70,14 +74,14 @@ fn check_counts(manifest: &Manifest, limits: &Limits) -> Result<(), ManifestErro
     ];
     for (what, found, limit) in counts {
         if found > limit {
-            return Err(ManifestError::TooMany { what, found, limit });
+            return Err(ManifestError::TooMany { what, limit });
         }
     }
     Ok(())
 }
 
 /// No path twice, also not under folding; nothing below what is no directory; no link that leads out.
-fn check_paths(manifest: &Manifest) -> Result<(), ManifestError> {
+fn check_paths(manifest: &Manifest, limits: &Limits) -> Result<(), ManifestError> {
     for (previous, entry) in manifest.entries.iter().zip(manifest.entries.iter().skip(1)) {
         if previous.path == entry.path {
             return Err(ManifestError::DuplicatePath {
@@ -91,65 +95,120 @@ fn check_paths(manifest: &Manifest) -> Result<(), ManifestError> {
             });
         }
     }
-    let mut names = NameTable::default();
-    for entry in &manifest.entries {
-        for directory in entry.path.ancestors() {
-            names.add(directory, true)?;
+    let mut names = NameTable::new(&manifest.entries, limits.manifest_entries);
+    let mut previous = "";
+    for (index, entry) in manifest.entries.iter().enumerate() {
+        let path = entry.path.as_str();
+        // Sorted paths keep what shares a directory together: above the one before, all is known.
+        let is_known = |above: &&str| {
+            previous
+                .strip_prefix(above)
+                .is_some_and(|rest| rest.starts_with('/'))
+        };
+        for directory in entry.path.ancestors().skip_while(is_known) {
+            names.add(index, directory, true)?;
         }
         match &entry.kind {
-            EntryKind::Directory { .. } => names.add(entry.path.as_str(), true)?,
-            EntryKind::File { .. } => names.add(entry.path.as_str(), false)?,
+            EntryKind::Directory { .. } => names.add(index, path, true)?,
+            EntryKind::File { .. } => names.add(index, path, false)?,
             EntryKind::Symlink { target } => {
                 path::check_symlink_target(&entry.path, target)?;
-                names.add(entry.path.as_str(), false)?;
+                names.add(index, path, false)?;
             }
         }
+        previous = path;
     }
     Ok(())
 }
 
-/// Every name in the tree, by its folded form.
-#[derive(Default)]
+/// Every name in the tree. Names may be a thousand bytes long, and there may be 200,000: so a name is
+/// kept as a piece of an entry's path, under a piece of a digest of its folded form. Names that fold
+/// alike always meet; that others do is no more likely than that the disk errs.
 struct NameTable<'a> {
-    directories: HashSet<&'a str>,
-    folded: HashMap<String, (&'a str, bool)>,
+    entries: &'a [Entry],
+    names: HashMap<u64, Name>,
+    directories: usize,
+    limit: usize,
+}
+
+/// The first bytes of the path of an entry.
+#[derive(Clone, Copy)]
+struct Name {
+    entry: u32,
+    bytes: u16,
+    is_directory: bool,
 }
 
 impl<'a> NameTable<'a> {
-    fn add(&mut self, name: &'a str, is_directory: bool) -> Result<(), ManifestError> {
-        if is_directory && self.directories.contains(name) {
-            return Ok(());
+    fn new(entries: &'a [Entry], limit: usize) -> Self {
+        Self {
+            entries,
+            names: HashMap::new(),
+            directories: 0,
+            limit,
         }
-        let (first, was_directory) = *self
-            .folded
-            .entry(path::fold_key(name))
-            .or_insert((name, is_directory));
-        if first != name {
+    }
+
+    fn text(&self, name: Name) -> &'a str {
+        usize::try_from(name.entry)
+            .ok()
+            .and_then(|index| self.entries.get(index))
+            .and_then(|entry| entry.path.as_str().get(..usize::from(name.bytes)))
+            .unwrap_or_default()
+    }
+
+    fn add(&mut self, index: usize, text: &str, is_directory: bool) -> Result<(), ManifestError> {
+        let key = Digest::of(path::fold_key(text).as_bytes()).quarter();
+        let Some(&known) = self.names.get(&key) else {
+            let name = Name {
+                entry: u32::try_from(index).unwrap_or(u32::MAX),
+                bytes: u16::try_from(text.len()).unwrap_or(u16::MAX),
+                is_directory,
+            };
+            self.names.insert(key, name);
+            return self.count(is_directory);
+        };
+        let first = self.text(known);
+        if first != text {
             return Err(ManifestError::FoldedPath {
                 first: first.to_owned(),
-                second: name.to_owned(),
+                second: text.to_owned(),
             });
         }
-        if was_directory != is_directory {
+        if known.is_directory != is_directory {
             return Err(ManifestError::FileAndDirectory {
-                path: name.to_owned(),
+                path: text.to_owned(),
             });
         }
-        if is_directory {
-            self.directories.insert(name);
+        Ok(())
+    }
+
+    fn count(&mut self, is_directory: bool) -> Result<(), ManifestError> {
+        self.directories = self.directories.saturating_add(usize::from(is_directory));
+        if self.directories > self.limit {
+            return Err(ManifestError::TooMany {
+                what: "directories",
+                limit: self.limit,
+            });
         }
         Ok(())
     }
 }
 
 fn check_roles(manifest: &Manifest) -> Result<(), ManifestError> {
+    let mut all = 0_usize;
     for entry in &manifest.entries {
         if entry.roles.len() > MAX_ROLES {
-            let found = entry.roles.len();
             return Err(ManifestError::TooMany {
                 what: "roles of one entry",
-                found,
                 limit: MAX_ROLES,
+            });
+        }
+        all = all.saturating_add(entry.roles.len());
+        if all > MAX_ALL_ROLES {
+            return Err(ManifestError::TooMany {
+                what: "roles of all entries",
+                limit: MAX_ALL_ROLES,
             });
         }
         for (index, role) in entry.roles.iter().enumerate() {

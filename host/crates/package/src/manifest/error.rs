@@ -55,12 +55,8 @@ pub enum ManifestError {
     },
     #[error("`created` is {found}: expected seconds since 1970, before the year 10,000")]
     Created { found: u64 },
-    #[error("there are {found} {what}; at most {limit} are allowed")]
-    TooMany {
-        what: &'static str,
-        found: usize,
-        limit: usize,
-    },
+    #[error("there are more than {limit} {what}")]
+    TooMany { what: &'static str, limit: usize },
     #[error(transparent)]
     Digest(#[from] DigestError),
     #[error(transparent)]

@@ -5,10 +5,15 @@
 //! failure of deserialising.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use serde::Deserialize;
+use serde::Deserializer;
 use serde::Serialize;
 use serde::Serializer;
+use serde::de::MapAccess;
+use serde::de::SeqAccess;
+use serde::de::Visitor;
 
 use super::Build;
 use super::ConfigFile;
@@ -24,9 +29,20 @@ use super::Requires;
 use super::Step;
 use super::StepLimits;
 use super::StepName;
+use super::capped::Capped;
+use super::capped::CappedMap;
+use super::check::MAX_ALL_ROLES;
+use super::check::MAX_ROLES;
 use super::names;
 use crate::digest::Digest;
 use crate::path::PayloadPath;
+
+/// Steps, builds and configuration files that are read at all. [`crate::limits::Limits`] allows fewer.
+const MAX_DECLARED: usize = 256;
+
+/// Patterns of one list that are read at all: one more than are allowed, so that the rule on patterns
+/// refuses the list.
+const MAX_PATTERNS: usize = crate::glob::MAX_GLOBS + 1;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -39,11 +55,11 @@ pub(super) struct Manifest {
     created: u64,
     summary: String,
     requires: RawRequires,
-    entries: Vec<RawEntry>,
-    config: BTreeMap<String, RawConfigFile>,
-    steps: Vec<RawStep>,
-    blobs: BTreeMap<String, u64>,
-    builds: Vec<RawBuild>,
+    entries: Entries,
+    config: CappedMap<RawConfigFile, MAX_DECLARED>,
+    steps: Capped<RawStep, MAX_DECLARED>,
+    blobs: Blobs,
+    builds: Capped<RawBuild, MAX_DECLARED>,
 }
 
 #[derive(Deserialize)]
@@ -70,8 +86,8 @@ struct RawEntry {
     keep: Option<bool>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     target: Option<String>,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    roles: Vec<String>,
+    #[serde(default, skip_serializing_if = "Capped::is_empty")]
+    roles: Capped<String, MAX_ROLES>,
 }
 
 #[derive(Clone, Copy, Serialize, Deserialize)]
@@ -87,7 +103,7 @@ enum RawKind {
 struct RawConfigFile {
     file: String,
     format: ConfigFormat,
-    secret: Vec<String>,
+    secret: Capped<String, MAX_PATTERNS>,
 }
 
 #[derive(Deserialize)]
@@ -100,10 +116,10 @@ struct RawStep {
     reason: String,
     #[serde(default)]
     from: Option<String>,
-    read: Vec<String>,
-    write: Vec<String>,
-    config_read: Vec<String>,
-    config_write: Vec<String>,
+    read: Capped<String, MAX_PATTERNS>,
+    write: Capped<String, MAX_PATTERNS>,
+    config_read: Capped<String, MAX_PATTERNS>,
+    config_write: Capped<String, MAX_PATTERNS>,
     limits: StepLimits,
     allow_managed_writes: bool,
 }
@@ -120,12 +136,9 @@ struct RawBuild {
 impl Manifest {
     /// Turns words into values; the rules between them are checked afterwards.
     pub(super) fn accept(self) -> Result<super::Manifest, ManifestError> {
-        let mut blobs = BTreeMap::new();
-        for (digest, bytes) in self.blobs {
-            blobs.insert(digest.parse::<Digest>()?, bytes);
-        }
+        let blobs = self.blobs.0?;
         let mut config = BTreeMap::new();
-        for (name, file) in self.config {
+        for (name, file) in self.config.into_map("configuration files")? {
             let RawConfigFile {
                 file,
                 format,
@@ -136,7 +149,7 @@ impl Manifest {
                 ConfigFile {
                     file: PayloadPath::parse(&file)?,
                     format,
-                    secret,
+                    secret: secret.into_first(),
                 },
             );
         }
@@ -151,24 +164,100 @@ impl Manifest {
                 from: self.requires.from,
                 host: self.requires.host,
             },
-            entries: self
-                .entries
-                .into_iter()
-                .map(RawEntry::accept)
-                .collect::<Result<_, _>>()?,
+            entries: self.entries.0?,
             config,
             steps: self
                 .steps
+                .into_vec("steps")?
                 .into_iter()
                 .map(RawStep::accept)
                 .collect::<Result<_, _>>()?,
             blobs,
             builds: self
                 .builds
+                .into_vec("builds")?
                 .into_iter()
                 .map(RawBuild::accept)
                 .collect::<Result<_, _>>()?,
         })
+    }
+}
+
+/// Entries that are accepted while they are read, or the first refusal.
+struct Entries(Result<Vec<Entry>, ManifestError>);
+
+impl<'de> Deserialize<'de> for Entries {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Items;
+
+        impl<'de> Visitor<'de> for Items {
+            type Value = Entries;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a list of entries")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Entries, A::Error> {
+                let mut accepted = Ok(Vec::new());
+                let mut roles = 0_usize;
+                while let Some(raw) = items.next_element::<RawEntry>()? {
+                    let Ok(entries) = &mut accepted else {
+                        continue;
+                    };
+                    match raw.accept() {
+                        Ok(entry) => {
+                            roles = roles.saturating_add(entry.roles.len());
+                            entries.push(entry);
+                        }
+                        Err(refusal) => accepted = Err(refusal),
+                    }
+                    if roles > MAX_ALL_ROLES {
+                        accepted = Err(ManifestError::TooMany {
+                            what: "roles of all entries",
+                            limit: MAX_ALL_ROLES,
+                        });
+                    }
+                }
+                Ok(Entries(accepted))
+            }
+        }
+
+        deserializer.deserialize_seq(Items)
+    }
+}
+
+/// Digests that are accepted while they are read, or the first refusal.
+struct Blobs(Result<BTreeMap<Digest, u64>, ManifestError>);
+
+impl<'de> Deserialize<'de> for Blobs {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Members;
+
+        impl<'de> Visitor<'de> for Members {
+            type Value = Blobs;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object of blobs and their sizes")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Blobs, A::Error> {
+                let mut accepted = Ok(BTreeMap::new());
+                while let Some((digest, bytes)) = members.next_entry::<String, u64>()? {
+                    let Ok(blobs) = &mut accepted else {
+                        continue;
+                    };
+                    match digest.parse::<Digest>() {
+                        Ok(digest) => {
+                            blobs.insert(digest, bytes);
+                        }
+                        Err(refusal) => accepted = Err(refusal.into()),
+                    }
+                }
+                Ok(Blobs(accepted))
+            }
+        }
+
+        deserializer.deserialize_map(Members)
     }
 }
 
@@ -209,7 +298,7 @@ impl RawEntry {
         Ok(Entry {
             path,
             kind,
-            roles: self.roles,
+            roles: self.roles.into_vec("roles of one entry")?,
         })
     }
 }
@@ -224,7 +313,7 @@ impl Serialize for Entry {
             mode: None,
             keep: None,
             target: None,
-            roles: self.roles.clone(),
+            roles: Capped::from(self.roles.clone()),
         };
         match &self.kind {
             EntryKind::File {
@@ -260,10 +349,10 @@ impl RawStep {
             bytes: self.bytes,
             reason: self.reason,
             from: self.from,
-            read: self.read,
-            write: self.write,
-            config_read: self.config_read,
-            config_write: self.config_write,
+            read: self.read.into_first(),
+            write: self.write.into_first(),
+            config_read: self.config_read.into_first(),
+            config_write: self.config_write.into_first(),
             limits: self.limits,
             allow_managed_writes: self.allow_managed_writes,
         })

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-//! What plain deserialising would let pass: duplicate keys, nesting, and the order of judgement.
+//! What plain deserialising would let pass: duplicate keys, nesting, texts and lists that take many
+//! times their size in memory, and the order of judgement.
 
+use std::borrow::Cow;
 use std::cell::RefCell;
 use std::collections::HashSet;
 use std::fmt;
@@ -18,14 +20,25 @@ use super::FormatTag;
 use super::HOST_VERSION;
 use super::ManifestError;
 use super::names;
+use crate::limits::Limits;
 use crate::path::shown;
 
-/// Checks that the bytes are one JSON value without duplicate keys and not too deep.
-pub(super) fn check_json(bytes: &[u8], depth: usize) -> Result<(), ManifestError> {
+/// Bytes of one text or name, escapes and all. Stops texts that a parser copies, and that messages
+/// would quote. Every text of the format is shorter, and most of the longer ones still get the code
+/// of their own rule.
+const MAX_TEXT_BYTES: usize = 1 << 20;
+
+/// Checks that the bytes are one JSON value without duplicate keys, not too deep, and without lists or
+/// texts that no manifest has.
+pub(super) fn check_json(bytes: &[u8], limits: &Limits) -> Result<(), ManifestError> {
+    check_texts(bytes)?;
     let refusal = RefCell::new(None);
     let walk = Walk {
-        left: depth,
-        limit: depth,
+        left: limits.manifest_depth,
+        limit: limits.manifest_depth,
+        members: limits
+            .manifest_entries
+            .max(usize::try_from(limits.archive_entries).unwrap_or(usize::MAX)),
         refusal: &refusal,
     };
     let mut json = serde_json::Deserializer::from_slice(bytes);
@@ -37,12 +50,38 @@ pub(super) fn check_json(bytes: &[u8], depth: usize) -> Result<(), ManifestError
     }
 }
 
+/// Measures texts before a parser unescapes them into a buffer. What is no JSON is left to the parser.
+fn check_texts(bytes: &[u8]) -> Result<(), ManifestError> {
+    let mut rest = bytes;
+    while let Some(start) = rest.iter().position(|byte| *byte == b'"') {
+        rest = rest.get(start.saturating_add(1)..).unwrap_or_default();
+        let mut is_escaped = false;
+        let end = rest.iter().position(|byte| {
+            let ends = *byte == b'"' && !is_escaped;
+            is_escaped = *byte == b'\\' && !is_escaped;
+            ends
+        });
+        let end = end.unwrap_or(rest.len());
+        if end > MAX_TEXT_BYTES {
+            let start = rest.get(..MAX_TEXT_BYTES.min(1_024)).unwrap_or_default();
+            return Err(ManifestError::Text {
+                field: "a text of the manifest",
+                found: shown(&String::from_utf8_lossy(start)),
+                limit_bytes: MAX_TEXT_BYTES,
+            });
+        }
+        rest = rest.get(end.saturating_add(1)..).unwrap_or_default();
+    }
+    Ok(())
+}
+
 /// Visits every value and keeps none. The first finding of ours is left in `refusal`, since a serde
 /// error carries only text.
 #[derive(Clone, Copy)]
 struct Walk<'a> {
     left: usize,
     limit: usize,
+    members: usize,
     refusal: &'a RefCell<Option<ManifestError>>,
 }
 
@@ -52,6 +91,15 @@ impl Walk<'_> {
             Some(left) => Ok(Self { left, ..self }),
             None => Err(self.refuse(ManifestError::TooDeep { limit: self.limit })),
         }
+    }
+
+    fn count<E: serde::de::Error>(self, count: &mut usize, what: &'static str) -> Result<(), E> {
+        *count = count.saturating_add(1);
+        if *count > self.members {
+            let limit = self.members;
+            return Err(self.refuse(ManifestError::TooMany { what, limit }));
+        }
+        Ok(())
     }
 
     fn refuse<E: serde::de::Error>(self, refusal: ManifestError) -> E {
@@ -102,14 +150,19 @@ impl<'de> Visitor<'de> for Walk<'_> {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<(), A::Error> {
         let walk = self.deeper()?;
-        while items.next_element_seed(walk)?.is_some() {}
+        let mut count = 0;
+        while items.next_element_seed(walk)?.is_some() {
+            self.count(&mut count, "items in one list")?;
+        }
         Ok(())
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<(), A::Error> {
         let walk = self.deeper()?;
         let mut keys = HashSet::new();
-        while let Some(key) = members.next_key::<String>()? {
+        let mut count = 0;
+        while let Some(Key(key)) = members.next_key()? {
+            self.count(&mut count, "members of one object")?;
             if keys.contains(&key) {
                 return Err(self.refuse(ManifestError::DuplicateKey { key: shown(&key) }));
             }
@@ -117,6 +170,33 @@ impl<'de> Visitor<'de> for Walk<'_> {
             members.next_value_seed(walk)?;
         }
         Ok(())
+    }
+}
+
+/// The name of a member, borrowed where it has no escapes.
+struct Key<'de>(Cow<'de, str>);
+
+impl<'de> Deserialize<'de> for Key<'de> {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Name;
+
+        impl<'de> Visitor<'de> for Name {
+            type Value = Key<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("the name of a member")
+            }
+
+            fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Key<'de>, E> {
+                Ok(Key(Cow::Borrowed(text)))
+            }
+
+            fn visit_str<E>(self, text: &str) -> Result<Key<'de>, E> {
+                Ok(Key(Cow::Owned(text.to_owned())))
+            }
+        }
+
+        deserializer.deserialize_str(Name)
     }
 }
 
@@ -159,6 +239,59 @@ struct Preamble {
     host: Option<String>,
 }
 
+/// The text of a value; what is no text is not kept.
+struct Tag(String);
+
+impl<'de> Deserialize<'de> for Tag {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Value;
+
+        impl<'de> Visitor<'de> for Value {
+            type Value = Tag;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a JSON value")
+            }
+
+            fn visit_str<E>(self, text: &str) -> Result<Tag, E> {
+                Ok(Tag(text.to_owned()))
+            }
+
+            fn visit_bool<E>(self, value: bool) -> Result<Tag, E> {
+                Ok(Tag(value.to_string()))
+            }
+
+            fn visit_i64<E>(self, value: i64) -> Result<Tag, E> {
+                Ok(Tag(value.to_string()))
+            }
+
+            fn visit_u64<E>(self, value: u64) -> Result<Tag, E> {
+                Ok(Tag(value.to_string()))
+            }
+
+            fn visit_f64<E>(self, value: f64) -> Result<Tag, E> {
+                Ok(Tag(value.to_string()))
+            }
+
+            fn visit_unit<E>(self) -> Result<Tag, E> {
+                Ok(Tag("null".to_owned()))
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Tag, A::Error> {
+                while items.next_element::<IgnoredAny>()?.is_some() {}
+                Ok(Tag("a list".to_owned()))
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Tag, A::Error> {
+                while members.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+                Ok(Tag("an object".to_owned()))
+            }
+        }
+
+        deserializer.deserialize_any(Value)
+    }
+}
+
 #[derive(Deserialize)]
 struct HostRequirement {
     host: Option<String>,
@@ -179,11 +312,8 @@ impl<'de> Deserialize<'de> for Preamble {
                 let mut preamble = Preamble::default();
                 while let Some(key) = members.next_key::<String>()? {
                     if preamble.first.is_none() {
-                        let value: serde_json::Value = members.next_value()?;
-                        let value = value
-                            .as_str()
-                            .map_or_else(|| value.to_string(), str::to_owned);
-                        preamble.first = Some((key, value));
+                        let Tag(tag) = members.next_value()?;
+                        preamble.first = Some((key, tag));
                     } else if key == "requires" {
                         preamble.host = members.next_value::<HostRequirement>()?.host;
                     } else {

@@ -345,6 +345,62 @@ fn each_rule_has_its_own_code() {
 }
 
 #[test]
+fn what_takes_many_times_its_size_in_memory_is_refused_while_it_is_read() {
+    let many = |count: usize| vec![String::from("a"); count];
+    let table = [
+        ("/steps/0/read", json!(many(257)), "glob-too-many"),
+        ("/steps/0/read", json!(many(100_000)), "glob-too-many"),
+        ("/config/agent/secret", json!(many(300)), "glob-too-many"),
+        ("/entries/0/roles", json!(many(33)), "manifest-too-many"),
+        ("/entries/0/roles", json!(many(9_000)), "manifest-too-many"),
+        ("/steps/0/read", json!(many(100_001)), "manifest-too-many"),
+        ("/summary", json!("x".repeat(1 << 20)), "manifest-text"),
+        ("/summary", json!("x".repeat(1 << 21)), "manifest-text"),
+        ("/id", json!("x".repeat(1 << 21)), "manifest-text"),
+    ];
+    for (pointer, value, code) in table {
+        assert_eq!(code_with(pointer, value), code, "{pointer}");
+    }
+    for member in ["steps", "builds", "config"] {
+        let mut document = sound();
+        document[member] = if member == "config" {
+            let file = document["config"]["agent"].clone();
+            let named = |n: u32| (format!("c{n}"), file.clone());
+            Value::Object((0..300).map(named).collect())
+        } else {
+            json!(vec![document[member][0].clone(); 300])
+        };
+        assert_eq!(read(&document).unwrap_err().code(), "manifest-too-many");
+    }
+    let mut roles = sound();
+    let entry = |n: u32| {
+        let roles: Vec<String> = (0..32).map(|role| format!("r{role}")).collect();
+        json!({ "path": format!("d/{n:05}"), "type": "directory", "mode": "0755", "roles": roles })
+    };
+    roles["entries"] = (0..4_000).map(entry).collect();
+    assert_eq!(read(&roles).unwrap_err().code(), "manifest-too-many");
+}
+
+#[test]
+fn directories_that_nothing_names_are_counted_too() {
+    let mut document = sound();
+    let deep = |n: u32| {
+        let below = vec!["d"; 60].join("/");
+        json!({ "path": format!("{n:05}/{below}/f"), "type": "directory", "mode": "0755" })
+    };
+    document["entries"] = (0..2_000).map(deep).collect();
+    assert_eq!(read(&document).unwrap_err().code(), "manifest-too-many");
+}
+
+#[test]
+fn a_malformed_digest_is_shown_without_what_moves_a_cursor() {
+    let mut document = sound();
+    document["entries"][0]["digest"] = json!("\u{1b}[2J");
+    let message = read(&document).unwrap_err().to_string();
+    assert!(message.contains("\\u{1b}[2J"), "{message:?}");
+}
+
+#[test]
 fn entries_below_a_symlink_are_refused() {
     let mut document = sound();
     document["entries"][2]["path"] = json!("bin/current/x");
