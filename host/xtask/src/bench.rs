@@ -30,7 +30,15 @@ pub(crate) fn sandbox(repo: &Repo) -> Outcome {
         Path::new("/tmp")
     };
     cargo()
-        .args(["bench", "--package", "cofferdam-sandbox", "--bench", "cost"])
+        // Both packages, so that what they share is built once and not twice.
+        .args([
+            "bench",
+            "--package",
+            "cofferdam",
+            "--package",
+            "cofferdam-sandbox",
+        ])
+        .args(["--bench", "cost"])
         .arg("--")
         .arg(repo.target.join("release/cofferdam"))
         .arg(steps.join(need::WASM).join("release/examples"))

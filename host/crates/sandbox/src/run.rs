@@ -34,6 +34,9 @@ use crate::step::Context;
 use crate::step::Failure;
 use crate::step::FailureKind;
 use crate::step::Verdict;
+use rustix::fs::Mode;
+use rustix::fs::OFlags;
+use std::fs::File;
 use std::time::Instant;
 
 /// Everything that one run of a step needs, and all that it gets.
@@ -143,11 +146,7 @@ impl Engine {
     fn runner(&self, run: &StepRun<'_>) -> Result<Held, Failure> {
         let told = |what: &str, error: std::io::Error| not_started(&format!("{what}: {error}"));
         let handles = Handles {
-            tree: run
-                .tree
-                .try_clone()
-                .map_err(|error| told("cannot hold the tree", error))?
-                .into_std_file(),
+            tree: held(run.tree).map_err(|error| told("cannot hold the tree", error))?,
             code: run
                 .component
                 .code
@@ -177,6 +176,13 @@ impl Engine {
         })?;
         Ok(child)
     }
+}
+
+/// The tree as a descriptor of its own; one that only names the directory would not look open to a
+/// program that starts with it.
+fn held(tree: &cap_std::fs::Dir) -> std::io::Result<File> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    Ok(rustix::fs::openat(tree, ".", flags, Mode::empty())?.into())
 }
 
 /// Serves what a runner asks for.

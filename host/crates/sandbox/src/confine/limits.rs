@@ -71,7 +71,8 @@ const RUNNER: [Capability; 4] = [
     Capability::CAP_FSETID,
 ];
 
-/// Gives up every right of root that the child does not need.
+/// Gives up every right of root that the child does not need. The bounding set stays: it bounds what a
+/// program that is started may get back, and no program can be started.
 pub(super) fn drop_capabilities(reach: &Reach<'_>) -> Wall {
     const KIND: WallKind = WallKind::Capabilities;
     let kept: CapsHashSet = match reach {
@@ -81,11 +82,6 @@ pub(super) fn drop_capabilities(reach: &Reach<'_>) -> Wall {
     let reduce = || -> Result<usize, caps::errors::CapsError> {
         let held = caps::read(None, CapSet::Permitted)?;
         let left: CapsHashSet = held.intersection(&kept).copied().collect();
-        if caps::has_cap(None, CapSet::Effective, Capability::CAP_SETPCAP)? {
-            for capability in caps::read(None, CapSet::Bounding)?.difference(&kept) {
-                caps::drop(None, CapSet::Bounding, *capability)?;
-            }
-        }
         caps::clear(None, CapSet::Inheritable)?;
         caps::set(None, CapSet::Effective, &left)?;
         caps::set(None, CapSet::Permitted, &left)?;
