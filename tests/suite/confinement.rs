@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::path::PathBuf;
 use std::process::Child;
@@ -224,6 +225,46 @@ fn a_runner_holds_nothing_of_the_hosts() {
             || leads.starts_with(&tree);
         assert!(known, "{leads}");
     }
+    runner.signal("-KILL");
+    assert_eq!(Case::ended(host).exit, Some(5));
+}
+
+/// The kernel's wall opens whole subtrees for writing, so nothing below may be shared.
+#[test]
+fn no_file_that_the_kernel_lets_a_step_write_is_one_of_the_live_tree() {
+    let machine = Machine::new();
+    let files = |version: &str| {
+        machine
+            .source(version)
+            .file("bin/agent", "the same")
+            .file("data/deep/down/lib", "the same")
+    };
+    let old = files("1.0.0").pack();
+    let package = files("1.1.0")
+        .file("bin/new", "new")
+        .step(
+            "s",
+            "migrate",
+            "endless_loop",
+            "write = [\"data/x\"]\nlimits = { time = \"30s\" }",
+        )
+        .pack();
+    let install = machine.adopted(&old);
+    let case = Case {
+        machine,
+        install,
+        package,
+    };
+    let (host, runner) = case.started();
+    let next = format!("{install}.cofferdam/generations/1/tree");
+    let links = |tree: &str, path: &str| fs::metadata(Path::new(tree).join(path)).unwrap().nlink();
+    assert_eq!(links(&next, "data/deep/down/lib"), 1);
+    assert_eq!(links(install, "data/deep/down/lib"), 1);
+    assert_eq!(
+        links(&next, "bin/agent"),
+        2,
+        "what no glob reaches is shared"
+    );
     runner.signal("-KILL");
     assert_eq!(Case::ended(host).exit, Some(5));
 }

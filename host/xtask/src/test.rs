@@ -93,15 +93,15 @@ fn suites(repo: &Repo, nextest: bool) -> Vec<Suite> {
         name: "the product".to_owned(),
         tool: workspace,
     });
-    // In a run of its own, so that what the tests above run has no switch in it.
+    // In a run of its own, so that what the tests above run has no switch in it; of the whole workspace
+    // all the same, since a smaller selection would build its dependencies once more.
     suites.push(Suite {
         name: "each wall of the sandbox alone".to_owned(),
         tool: cargo().args([
             "test",
-            "--package",
-            "cofferdam-sandbox",
+            "--workspace",
             "--features",
-            "test-switches",
+            "cofferdam-sandbox/test-switches",
             "--test",
             "suite",
             "walls::",
