@@ -27,34 +27,65 @@ pub(crate) fn wasm_target(repo: &Repo) -> Outcome {
         .run()
 }
 
-/// Makes sure that the stock `minisign` is there: a test compares our signatures with its.
-pub(crate) fn minisign() -> Outcome {
-    if Tool::new("minisign").arg("-v").succeeds() {
+/// A tool that tests compare us with: how to ask whether it is there, and Debian's package of it.
+struct Stock {
+    name: &'static str,
+    asked: &'static str,
+    package: &'static str,
+}
+
+/// `minisign` for signatures, the others for what they find in a package, which is a zip.
+const STOCK: &[Stock] = &[
+    Stock {
+        name: "minisign",
+        asked: "-v",
+        package: "minisign",
+    },
+    Stock {
+        name: "python3",
+        asked: "--version",
+        package: "python3",
+    },
+    Stock {
+        name: "unzip",
+        asked: "-v",
+        package: "unzip",
+    },
+    Stock {
+        name: "bsdtar",
+        asked: "--version",
+        package: "libarchive-tools",
+    },
+];
+
+/// Makes sure that the stock tools are there with which tests compare us.
+pub(crate) fn stock_tools() -> Outcome {
+    let is_missing = |tool: &&Stock| !Tool::new(tool.name).arg(tool.asked).succeeds();
+    let missing: Vec<&Stock> = STOCK.iter().filter(is_missing).collect();
+    if missing.is_empty() {
         return Ok(());
     }
+    let packages: Vec<&str> = missing.iter().map(|tool| tool.package).collect();
+    let names: Vec<&str> = missing.iter().map(|tool| tool.name).collect();
+    let (names, listed) = (names.join(", "), packages.join(" "));
     if is_root() && Tool::new("apt-get").arg("--version").succeeds() {
-        say::note("minisign is missing: installing it");
-        if install("minisign").is_err() {
+        say::note(&format!("missing: {names}; installing {listed}"));
+        if install(&packages).is_err() {
             Tool::new("apt-get").args(["-qq", "update"]).run()?;
-            install("minisign")?;
+            install(&packages)?;
         }
         return Ok(());
     }
-    Err(Failure::from(
-        "the tests need the stock `minisign` tool: install it (Debian and Ubuntu: `apt-get install \
-         minisign`, Fedora: `dnf install minisign`) and run them again",
-    ))
+    Err(Failure::from(format!(
+        "the tests need {names}: install them (Debian and Ubuntu: `apt-get install {listed}`) and \
+         run them again"
+    )))
 }
 
-fn install(package: &str) -> Outcome {
+fn install(packages: &[&str]) -> Outcome {
     Tool::new("apt-get")
-        .args([
-            "install",
-            "-qq",
-            "--yes",
-            "--no-install-recommends",
-            package,
-        ])
+        .args(["install", "-qq", "--yes", "--no-install-recommends"])
+        .args(packages)
         .env("DEBIAN_FRONTEND", "noninteractive")
         .run()
 }

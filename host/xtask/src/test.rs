@@ -10,7 +10,7 @@ use crate::tool::Tool;
 /// Runs the task.
 pub(crate) fn run(repo: &Repo) -> Outcome {
     need::wasm_target(repo)?;
-    need::minisign()?;
+    need::stock_tools()?;
     let nextest = Tool::cargo().args(["nextest", "--version"]).succeeds();
     let mut failed = Vec::new();
     let mut passed = 0;

@@ -10,6 +10,7 @@
 
 mod bits;
 mod lies;
+mod readers;
 mod sound;
 
 use std::fs::File;

@@ -34,6 +34,7 @@ fn written_with(
     writer.signature(id, signature.as_bytes()).unwrap();
     let mut blobs = sound.contents.clone();
     blobs.sort_by_key(|content| digest(content));
+    blobs.dedup();
     for content in blobs {
         let digest = digest(&content).parse().unwrap();
         let mut content = Cursor::new(content);
