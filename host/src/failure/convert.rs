@@ -21,6 +21,7 @@ const OF_THE_MACHINE: &[&str] = &["io", "sync-failed", "sandbox-engine"];
 
 /// Codes of an install in which nothing can be done before a person has looked at it.
 const FOR_A_PERSON: &[&str] = &[
+    "from-disk-undecided",
     "generation-unreadable",
     "history-unreadable",
     "interrupted",
@@ -179,6 +180,7 @@ fn details_of(error: &InstallError) -> serde_json::Value {
         InstallError::StateChanged { changes, paths, .. } => {
             json!({ "changes": changes, "paths": paths })
         }
+        InstallError::FromDiskUndecided { undecided } => json!(undecided),
         _ => json!({}),
     }
 }

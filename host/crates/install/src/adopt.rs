@@ -327,7 +327,10 @@ fn build(
         "roles": settings.roles.clone(),
         "drift": drift.len(),
     });
-    let journal = codec::encode(&Journal::adopted(record));
+    let journal = codec::encode(&Journal {
+        live_tree: layout::directory_inode(&site.parent, &site.name).doing(doing)?,
+        ..Journal::adopted(record)
+    });
     durable::write_unsynced(&state, layout::SETTINGS, text.as_bytes()).doing(doing)?;
     durable::write_unsynced(&state, layout::JOURNAL, &journal).doing(doing)?;
     history::append(

@@ -15,6 +15,8 @@ use crate::journal::codec::UnreadableJournal;
 use crate::journal::recovery::Contradiction;
 use crate::layout::PlaceError;
 use crate::lock::Holder;
+use crate::lock::LockError;
+use crate::salvage::Undecided;
 use crate::settings::SettingsError;
 
 /// Every code that this crate's errors carry, and what to do next.
@@ -54,6 +56,14 @@ pub const CODES: &[(&str, &str)] = &[
         "free space or inodes, then run the command again",
     ),
     (
+        "from-disk-not-needed",
+        "run `cofferdam recover DIR` without --from-disk",
+    ),
+    (
+        "from-disk-undecided",
+        "put a whole tree in place, or name one that agrees best with --generation N; nothing was changed",
+    ),
+    (
         "generation-damaged",
         "the kept tree is not what was sealed: choose another generation, or apply it again",
     ),
@@ -80,7 +90,7 @@ pub const CODES: &[(&str, &str)] = &[
     ),
     (
         "journal-unreadable",
-        "a person must decide: compare the trees with `status`, then restore the state directory",
+        "see what is there, and decide, with `cofferdam recover DIR --from-disk`",
     ),
     (
         "move-unsupported",
@@ -88,7 +98,7 @@ pub const CODES: &[(&str, &str)] = &[
     ),
     (
         "needs-person",
-        "nothing was touched: compare what was found with this message, and put the trees in place",
+        "nothing was touched: see what is there, and decide, with `cofferdam recover DIR --from-disk`",
     ),
     (
         "no-generation",
@@ -187,6 +197,15 @@ pub enum InstallError {
     NeedsPerson {
         /// What was found.
         found: Contradiction,
+    },
+    /// The journal and the disk can be brought to rest without a decision.
+    #[error("the ordinary recovery is possible: nothing is to be decided from the disk")]
+    FromDiskNotNeeded,
+    /// The trees and manifests do not say what is live.
+    #[error("what is live cannot be decided from the disk: {undecided}")]
+    FromDiskUndecided {
+        /// Why, with how far each tree agrees with each generation.
+        undecided: Undecided,
     },
     /// The commit could not be finished, or not be undone: recovery will.
     #[error("the transaction is interrupted: {doing}")]
@@ -352,6 +371,8 @@ impl InstallError {
             Self::History(error) => error.code(),
             Self::Busy { .. } => "busy",
             Self::NeedsPerson { .. } => "needs-person",
+            Self::FromDiskNotNeeded => "from-disk-not-needed",
+            Self::FromDiskUndecided { .. } => "from-disk-undecided",
             Self::Interrupted { .. } | Self::NotAtRest => "interrupted",
             Self::RefusedUnreadable { .. } => "refused-unreadable",
             Self::GenerationUnreadable { .. } => "generation-unreadable",
@@ -370,6 +391,18 @@ impl InstallError {
             Self::BadTxid { .. } => "bad-txid",
             Self::RegistryUnreadable { .. } => "registry-unreadable",
             Self::Io { source, .. } => io_code(source),
+        }
+    }
+}
+
+impl From<LockError> for InstallError {
+    fn from(error: LockError) -> Self {
+        match error {
+            LockError::Held(holder) => Self::Busy { holder },
+            LockError::Io(source) => Self::Io {
+                doing: "take the lock".to_owned(),
+                source,
+            },
         }
     }
 }

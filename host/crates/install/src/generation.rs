@@ -246,6 +246,29 @@ pub(crate) fn verify_manifest(
     )?))
 }
 
+/// The manifest in a generation's folder with its signatures verified, whatever a journal says of it; none where there
+/// is no manifest.
+pub(crate) fn manifest_in_folder(
+    place: &Place,
+    generation: u64,
+    keys: &KeyRing,
+    rule: SignatureRule,
+) -> Result<Option<VerifiedManifest>, InstallError> {
+    let Some(bytes) = read(place, generation, layout::MANIFEST)? else {
+        return Ok(None);
+    };
+    let signatures = read_signatures(place, generation)
+        .map_err(|error| unreadable(generation, layout::SIGNATURES, &error))?;
+    let limits = Limits::default();
+    Ok(Some(cofferdam_package::verify::verify_manifest(
+        &bytes,
+        &signatures,
+        keys,
+        &rule,
+        &limits,
+    )?))
+}
+
 fn read_signatures(place: &Place, generation: u64) -> io::Result<Vec<(KeyId, Vec<u8>)>> {
     let folder = layout::open_directory(
         &place.open_generation(generation)?,

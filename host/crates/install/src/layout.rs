@@ -71,6 +71,16 @@ pub const LEFT: &str = "left.json";
 /// In a generation's folder: config files outside the install, as they were when it was left.
 pub const CONFIG: &str = "config";
 
+/// In the state directory: what a recovery from the disk moved out of the way, one folder for each.
+pub const SET_ASIDE: &str = "set-aside";
+
+/// The number of the generation whose folder is `name`; none for a name that is not spelt as we spell numbers.
+pub fn generation_number(name: &str) -> Option<u64> {
+    name.parse()
+        .ok()
+        .filter(|number: &u64| number.to_string() == name)
+}
+
 /// The temporary name under which `name` is written before it is replaced.
 pub fn temporary_of(name: &str) -> String {
     format!(".{name}.new")
@@ -87,11 +97,11 @@ pub fn scratch_of(install: &str) -> String {
     format!(".{install}{STATE_SUFFIX}-scratch")
 }
 
-/// Which file system object a name stood for, inside one transaction.
+/// Which file system object a name stood for.
 ///
-/// Only ever compared while a transaction is under way: an idle install may be moved or copied with
-/// its state directory, and then every inode differs. The device is left out, since its number may
-/// change over a restart.
+/// While a transaction is under way, another inode is a contradiction. At rest it is only a reason to look at the
+/// files: an idle install may be moved or copied with its state directory, and then every inode differs. The device
+/// is left out, since its number may change over a restart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct InodeId(pub u64);

@@ -38,11 +38,8 @@ pub(crate) fn collect(install: &Install, warnings: &mut Vec<String>) -> Vec<Stri
 fn is_leftover(journal: &Journal, folder: &str) -> bool {
     // A name that is no number, or not spelt as we spell it, is nothing of ours: not named, so a
     // leftover too.
-    let number: Option<u64> = folder
-        .parse()
-        .ok()
-        .filter(|number: &u64| number.to_string() == folder);
-    number.is_none_or(|number| !journal.generations.contains_key(&number))
+    layout::generation_number(folder)
+        .is_none_or(|number| !journal.generations.contains_key(&number))
 }
 
 struct Collection<'a> {

@@ -26,6 +26,7 @@
 //! ```
 
 mod adopt;
+mod agreement;
 mod building;
 mod commit;
 mod config_swaps;
@@ -45,6 +46,7 @@ mod recover;
 mod refused;
 mod registry;
 mod rollback;
+mod salvage;
 pub mod settings;
 mod status;
 #[cfg(test)]
@@ -55,6 +57,7 @@ pub use adopt::AdoptError;
 pub use adopt::AdoptSource;
 pub use adopt::Adopted;
 pub use adopt::adopt;
+pub use agreement::Agreement;
 pub use building::Begin;
 pub use building::Building;
 pub use building::Ended;
@@ -87,6 +90,12 @@ pub use registry::Registry;
 pub use rollback::ChangedState;
 pub use rollback::Returning;
 pub use rollback::Rollback;
+pub use salvage::Comparison;
+pub use salvage::Decision;
+pub use salvage::Move;
+pub use salvage::Salvage;
+pub use salvage::Spot;
+pub use salvage::Undecided;
 pub use settings::Confinement;
 pub use settings::Settings;
 pub use status::GenerationView;

@@ -31,7 +31,6 @@ use crate::journal::codec::UnreadableJournal;
 use crate::layout;
 use crate::layout::Place;
 use crate::lock;
-use crate::lock::LockError;
 use crate::recover::Locked;
 use crate::refused;
 use crate::refused::Condemned;
@@ -235,16 +234,7 @@ impl Install {
     /// # Errors
     /// `busy`, with who and since when.
     pub fn lock(self, command: &str, now_unix_s: u64) -> Result<Locked, InstallError> {
-        let lock = match lock::take(self.place.state(), command, now_unix_s) {
-            Ok(lock) => lock,
-            Err(LockError::Held(holder)) => return Err(InstallError::Busy { holder }),
-            Err(LockError::Io(source)) => {
-                return Err(InstallError::Io {
-                    doing: "take the lock".to_owned(),
-                    source,
-                });
-            }
-        };
+        let lock = lock::take(self.place.state(), command, now_unix_s)?;
         // Somebody may have finished between the opening and the locking.
         Ok(Locked {
             install: Self::at(self.place)?,

@@ -15,6 +15,7 @@ use std::path::PathBuf;
 use serde::Serialize;
 use serde_json::json;
 
+use crate::agreement::whose_live_tree;
 use crate::durable;
 use crate::error::Doing as _;
 use crate::error::InstallError;
@@ -29,6 +30,7 @@ use crate::journal::TxResult;
 use crate::journal::TxState;
 use crate::journal::codec;
 use crate::journal::recovery::Contradiction;
+use crate::journal::recovery::LiveIs;
 use crate::journal::recovery::Observed;
 use crate::journal::recovery::Recovery;
 use crate::journal::recovery::TargetFound;
@@ -132,6 +134,7 @@ impl Locked {
         let condemning = install.journal.condemning.clone();
         let condemned = condemning.filter(|new| before.condemning.as_ref() != Some(new));
         let mut warnings = catch_up(&mut install, now_unix_s);
+        warnings.extend(record_live_tree(&mut install)?);
         let mut ready = Ready { install, lock };
         collected.extend(leftovers::collect(&ready.install, &mut warnings));
         let pruned = match ready.install.settings {
@@ -155,6 +158,29 @@ impl Locked {
     }
 }
 
+/// An install at rest whose root directory is another one than the journal recorded was moved, copied or restored:
+/// its files were compared, and the journal takes the new one down. Answers with what is worth knowing about it.
+fn record_live_tree(install: &mut Install) -> Result<Option<String>, InstallError> {
+    let observed = observe(&install.place, &install.journal)?;
+    let LiveIs::AsSealed { differing } = observed.live_is else {
+        return Ok(None);
+    };
+    let was_recorded = install.journal.live_tree.is_some();
+    let next = Journal {
+        live_tree: observed.live,
+        ..install.journal.clone()
+    };
+    // Before: the files are compared again next time. After: they need not be.
+    write_journal(install, next)?;
+    Ok((was_recorded && differing > 0).then(|| {
+        format!(
+            "the install was moved, copied or restored, and {differing} managed files are not those of generation {}: \
+             see `verify`",
+            install.journal.live
+        )
+    }))
+}
+
 /// Writes the journal, on disk first.
 pub(crate) fn write_journal(install: &mut Install, journal: Journal) -> Result<(), InstallError> {
     durable::replace_file(
@@ -174,8 +200,19 @@ pub(crate) fn observe(place: &Place, journal: &Journal) -> Result<Observed, Inst
         Some(TxState::Committing { configs, .. }) => configs,
         Some(TxState::Building {} | TxState::Stopped {} | TxState::Moving { .. }) | None => &[],
     };
+    let live = live_inode(place)?;
+    // A commit names both trees itself, and its new one is not recorded yet.
+    let commits = matches!(
+        transaction.map(|transaction| &transaction.state),
+        Some(TxState::Committing { .. })
+    );
+    let live_is = match live {
+        Some(found) if !commits => whose_live_tree(place, journal, found),
+        Some(_) | None => LiveIs::NotCompared,
+    };
     Ok(Observed {
-        live: live_inode(place)?,
+        live,
+        live_is,
         slot: tree_inode(place, journal.live)?,
         target: match transaction {
             Some(transaction) => tree_inode(place, transaction.to)?,
@@ -280,7 +317,7 @@ pub(crate) fn withdraw(install: &mut Install) -> Result<(), InstallError> {
     let Some(transaction) = &install.journal.transaction else {
         return Ok(());
     };
-    let TxState::Committing { new, .. } = transaction.state else {
+    let TxState::Committing { old, new, .. } = transaction.state else {
         return Ok(());
     };
     let state = match transaction.tree {
@@ -289,7 +326,11 @@ pub(crate) fn withdraw(install: &mut Install) -> Result<(), InstallError> {
     };
     // Before: still committing, with the old tree live, and recovery comes here again. After:
     // nothing is committing.
-    write_journal(install, install.journal.in_state(state))
+    let next = Journal {
+        live_tree: Some(old),
+        ..install.journal.in_state(state)
+    };
+    write_journal(install, next)
 }
 
 /// The older generation's tree goes back to its folder.

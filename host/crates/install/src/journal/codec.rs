@@ -85,6 +85,11 @@ pub fn decode(bytes: &[u8]) -> Result<Journal, UnreadableJournal> {
     }
     let tag: Tag = serde_json::from_slice(bytes)
         .map_err(|error| UnreadableJournal::new(format!("it is not whole: {error}")))?;
+    if tag.cofferdam == crate::salvage::marker::FORMAT {
+        return Err(UnreadableJournal::new(
+            "a recovery from the disk was cut off; it is to be carried on",
+        ));
+    }
     if tag.cofferdam != FORMAT {
         return Err(UnreadableJournal::new(format!(
             "its format is `{}`, expected `{FORMAT}`",

@@ -32,6 +32,10 @@ pub const CRASHES_BEFORE_CONDEMNED: u32 = 2;
 pub struct Journal {
     /// The number of the live generation.
     pub live: u64,
+    /// The root directory of its tree, as a commit put it at `DIR` or as it was last found to be this generation's;
+    /// none where nobody looked yet. Another one at rest means that the install was moved, copied or restored.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub live_tree: Option<InodeId>,
     /// The number that the next generation will get.
     pub next_generation: u64,
     /// Every generation that exists; a folder or tree of any other number is a leftover.
@@ -229,6 +233,7 @@ impl Journal {
     pub fn adopted(record: GenerationRecord) -> Self {
         Self {
             live: 1,
+            live_tree: None,
             next_generation: 2,
             floors: Floors {
                 version: record.version.clone(),
@@ -328,11 +333,12 @@ impl Journal {
     /// same bytes.
     pub fn committed(&self) -> Option<Self> {
         let transaction = self.transaction.as_ref()?;
-        let TxState::Committing { at_unix_s, .. } = transaction.state else {
+        let TxState::Committing { new, at_unix_s, .. } = transaction.state else {
             return None;
         };
         let mut next = self.ended(transaction.last(TxResult::Committed, None, at_unix_s));
         next.live = transaction.to;
+        next.live_tree = Some(new);
         next.next_generation = next.next_generation.max(transaction.to.saturating_add(1));
         next.generations
             .insert(transaction.to, transaction.makes.clone());

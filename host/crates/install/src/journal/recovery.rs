@@ -11,6 +11,7 @@
 //! | journal | `DIR` | slot of the live generation | tree of the target | action |
 //! |---|---|---|---|---|
 //! | idle | a directory | - | - | nothing |
+//! | anything but committing | another generation's tree, or nobody's | - | - | a person |
 //! | building, stopped; tree built | a directory | - | - | discard |
 //! | building, stopped; tree kept | a directory | empty | there | discard |
 //! | moving | a directory | empty | the named tree | discard |
@@ -31,12 +32,36 @@ use crate::layout::InodeId;
 pub struct Observed {
     /// The directory at `DIR`.
     pub live: Option<InodeId>,
+    /// Whose tree it is.
+    pub live_is: LiveIs,
     /// The tree in the slot of the generation that the journal calls live.
     pub slot: Option<InodeId>,
     /// The tree in the folder of the generation that the transaction leads to.
     pub target: Option<InodeId>,
     /// Each config file of the transaction, in its order.
     pub configs: Vec<ConfigFound>,
+}
+
+/// Whose tree stands at `DIR`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum LiveIs {
+    /// It is the root directory that the journal recorded.
+    Recorded,
+    /// Another root directory (the install was moved, copied or restored, or nobody had recorded one), and the live
+    /// generation's files as far as anybody can say.
+    AsSealed {
+        /// Managed files that differ.
+        differing: usize,
+    },
+    /// Another root directory, and the files of another generation.
+    Another {
+        /// Which.
+        generation: u64,
+    },
+    /// Another root directory, and not one managed file of the live generation in it.
+    Nobodys,
+    /// The files could not be compared.
+    NotCompared,
 }
 
 /// What a config file of a transaction holds.
@@ -87,6 +112,18 @@ pub enum Recovery {
 pub enum Contradiction {
     /// There is no directory at `DIR`.
     LiveMissing,
+    /// The tree at `DIR` is another generation's: the trees, or the state directory, were put there by somebody else.
+    LiveIsAnother {
+        /// The generation that the journal calls live.
+        live: u64,
+        /// The one whose files are there.
+        generation: u64,
+    },
+    /// The directory at `DIR` has not one file of the live generation.
+    LiveIsNobodys {
+        /// The generation that the journal calls live.
+        live: u64,
+    },
     /// The tree of the older generation is not where it was.
     KeptTreeMissing {
         /// The generation.
@@ -137,6 +174,15 @@ impl fmt::Display for Contradiction {
         };
         match self {
             Self::LiveMissing => f.write_str("there is no directory where the install should be"),
+            Self::LiveIsAnother { live, generation } => write!(
+                f,
+                "generation {live} should be live, but the files in the install are those of generation {generation}"
+            ),
+            Self::LiveIsNobodys { live } => write!(
+                f,
+                "generation {live} should be live, but none of its files is in the directory where the install \
+                 should be"
+            ),
             Self::KeptTreeMissing { generation } => {
                 write!(
                     f,
@@ -190,6 +236,9 @@ pub fn decide(journal: &Journal, observed: &Observed) -> Recovery {
     let Some(live) = observed.live else {
         return Recovery::NeedsPerson(Contradiction::LiveMissing);
     };
+    if let Some(found) = stands_for_another(journal, observed.live_is) {
+        return Recovery::NeedsPerson(found);
+    }
     let Some(transaction) = &journal.transaction else {
         return Recovery::Nothing;
     };
@@ -243,6 +292,24 @@ pub fn decide(journal: &Journal, observed: &Observed) -> Recovery {
                 }),
             }
         }
+    }
+}
+
+/// Unless a commit is under way, the tree at `DIR` is the live generation's. A commit names both trees by itself.
+fn stands_for_another(journal: &Journal, live_is: LiveIs) -> Option<Contradiction> {
+    let state = journal
+        .transaction
+        .as_ref()
+        .map(|under_way| &under_way.state);
+    match state {
+        Some(TxState::Committing { .. }) => return None,
+        Some(TxState::Building {} | TxState::Stopped {} | TxState::Moving { .. }) | None => {}
+    }
+    let live = journal.live;
+    match live_is {
+        LiveIs::Recorded | LiveIs::AsSealed { .. } | LiveIs::NotCompared => None,
+        LiveIs::Another { generation } => Some(Contradiction::LiveIsAnother { live, generation }),
+        LiveIs::Nobodys => Some(Contradiction::LiveIsNobodys { live }),
     }
 }
 

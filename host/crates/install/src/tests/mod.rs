@@ -4,6 +4,7 @@
 mod adopt;
 mod crash;
 mod damage;
+mod from_disk;
 mod outside;
 mod rollback;
 mod transaction;

@@ -8,6 +8,7 @@ use cofferdam_package::digest::Digest;
 
 use super::ConfigFound;
 use super::Contradiction;
+use super::LiveIs;
 use super::Observed;
 use super::Recovery;
 use super::TargetFound;
@@ -26,6 +27,13 @@ use crate::layout::InodeId;
 const OLD: InodeId = InodeId(1);
 const NEW: InodeId = InodeId(2);
 const STRANGER: InodeId = InodeId(3);
+const LIVE_IS: [LiveIs; 5] = [
+    LiveIs::Recorded,
+    LiveIs::AsSealed { differing: 1 },
+    LiveIs::Another { generation: 1 },
+    LiveIs::Nobodys,
+    LiveIs::NotCompared,
+];
 const PLACES: [Option<InodeId>; 4] = [None, Some(OLD), Some(NEW), Some(STRANGER)];
 
 fn record() -> GenerationRecord {
@@ -44,6 +52,7 @@ fn record() -> GenerationRecord {
 fn journal(state: Option<(TxState, TreeSource)>) -> Journal {
     Journal {
         live: 2,
+        live_tree: Some(OLD),
         next_generation: 3,
         generations: BTreeMap::from([(1, record()), (2, record())]),
         floors: Floors {
@@ -143,14 +152,17 @@ fn every(mut judge: impl FnMut(&Journal, &Observed, Recovery)) -> usize {
             for live in PLACES {
                 for slot in PLACES {
                     for target in PLACES {
-                        let observed = Observed {
-                            live,
-                            slot,
-                            target,
-                            configs: configs.clone(),
-                        };
-                        judge(&journal, &observed, decide(&journal, &observed));
-                        count += 1;
+                        for live_is in LIVE_IS {
+                            let observed = Observed {
+                                live,
+                                live_is,
+                                slot,
+                                target,
+                                configs: configs.clone(),
+                            };
+                            judge(&journal, &observed, decide(&journal, &observed));
+                            count += 1;
+                        }
                     }
                 }
             }
@@ -163,11 +175,19 @@ fn every(mut judge: impl FnMut(&Journal, &Observed, Recovery)) -> usize {
 fn by_the_table(journal: &Journal, observed: &Observed) -> &'static str {
     let Observed {
         live,
+        live_is,
         slot,
         target,
         configs,
     } = observed;
     if live.is_none() {
+        return "person";
+    }
+    let commits = journal
+        .transaction
+        .as_ref()
+        .is_some_and(|under_way| matches!(under_way.state, TxState::Committing { .. }));
+    if !commits && matches!(live_is, LiveIs::Another { .. } | LiveIs::Nobodys) {
         return "person";
     }
     let Some(transaction) = &journal.transaction else {
@@ -241,6 +261,7 @@ fn act(journal: &Journal, observed: &Observed, recovery: &Recovery) -> (Journal,
         }
         Recovery::Withdraw => {
             disk.configs.clear();
+            disk.live_is = LiveIs::Recorded;
             let transaction = journal.transaction.as_ref().unwrap();
             journal.in_state(match transaction.tree {
                 TreeSource::Built => TxState::Stopped {},
@@ -251,6 +272,7 @@ fn act(journal: &Journal, observed: &Observed, recovery: &Recovery) -> (Journal,
             disk.configs.clear();
             disk.slot = None;
             disk.target = None;
+            disk.live_is = LiveIs::Recorded;
             journal.committed().unwrap()
         }
     };
