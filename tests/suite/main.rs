@@ -17,6 +17,7 @@ mod cache;
 mod cli;
 mod confinement;
 mod crash;
+mod from_disk;
 mod harness;
 mod health;
 mod interop;

@@ -8,6 +8,7 @@
 pub mod adopt;
 pub mod allow;
 pub mod confirm;
+pub mod from_disk;
 pub mod history;
 pub mod recover;
 pub mod release;

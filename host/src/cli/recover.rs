@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 //! `cofferdam recover`: finishes or undoes what was interrupted.
 
+use std::path::Path;
 use std::path::PathBuf;
 
 use serde_json::json;
 
+use crate::care::from_disk;
 use crate::care::recover;
 use crate::cli::reply::Reply;
 use crate::cli::reply::Screen;
+use crate::cli::reply::shown;
 use crate::cli::reply::shown_line;
 use crate::failure::Exit;
 use crate::failure::Failure;
@@ -16,11 +19,20 @@ use crate::failure::Failure;
 ///
 /// Safe to run at any time and any number of times; every command that writes does it first. At boot,
 /// `recover --all` goes before the services (see the unit in the operator's guide).
+///
+/// When the journal is damaged, or contradicts the trees (exit 9, `journal-unreadable` or `needs-person`), nothing is
+/// touched. `--from-disk` is the way out: it compares the tree at DIR and every kept tree with what each generation was
+/// sealed with, checks the signatures of the manifests with the keys in install.toml, shows what it would do, and asks.
+/// The tree at DIR must be one generation's, or be missing (or be somebody else's directory) while one kept tree is
+/// whole. Nothing is removed: what no generation explains is moved to DIR.cofferdam/set-aside, and config files outside
+/// the install are only named. The generation that is live then is unconfirmed, unless the old journal knew better.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
   cofferdam recover /opt/acme-agent
-  cofferdam recover --all --no-service     # at boot, when the service manager starts the services")]
+  cofferdam recover --all --no-service     # at boot, when the service manager starts the services
+  cofferdam recover /opt/acme-agent --from-disk                    # shows what it would do, and asks
+  cofferdam recover /opt/acme-agent --from-disk --generation 2     # where the trees alone do not say")]
 pub(super) struct Arguments {
     /// The install directory
     #[arg(required_unless_present = "all", conflicts_with = "all")]
@@ -32,7 +44,22 @@ pub(super) struct Arguments {
     #[arg(long)]
     no_service: bool,
     #[command(flatten)]
+    decision: Decision,
+    #[command(flatten)]
     registry: super::Registry,
+}
+
+#[derive(Debug, clap::Args)]
+struct Decision {
+    /// Decide by the trees and signed manifests that are there, when the journal cannot say
+    #[arg(long, conflicts_with = "all")]
+    from_disk: bool,
+    /// With --from-disk: the generation that is to be live, where several fit or none fits in full
+    #[arg(long, value_name = "N", requires = "from_disk")]
+    generation: Option<u64>,
+    /// With --from-disk: do it without asking
+    #[arg(long, requires = "from_disk")]
+    yes: bool,
 }
 
 /// Runs the command.
@@ -46,6 +73,11 @@ pub(super) fn run(arguments: Arguments, screen: &Screen) -> Result<Reply, Failur
     } else {
         recover::OwedService::Start
     };
+    if let Some(dir) = &arguments.dir
+        && arguments.decision.from_disk
+    {
+        return decide(dir, &arguments.decision, service, screen);
+    }
     if let Some(dir) = arguments.dir {
         let recovered = recover::recover(&dir, service, now)?;
         let text = recovered.sentence();
@@ -72,5 +104,37 @@ pub(super) fn run(arguments: Arguments, screen: &Screen) -> Result<Reply, Failur
         text: lines.join("\n"),
         exit,
         failure: first,
+    })
+}
+
+fn decide(
+    dir: &Path,
+    arguments: &Decision,
+    service: recover::OwedService,
+    screen: &Screen,
+) -> Result<Reply, Failure> {
+    let request = from_disk::Request {
+        dir,
+        generation: arguments.generation,
+        txid: super::transaction_id()?,
+        service,
+        now: crate::ambient::now_unix_s(),
+    };
+    let (report, failure) = from_disk::from_disk(&request, |report| {
+        arguments.yes || screen.agrees(&report.text(), "Do this?")
+    })?;
+    for warning in &report.warnings {
+        screen.note("warning", warning);
+    }
+    let outcome = match (report.done, report.service_started) {
+        (false, _) => "nothing was changed",
+        (true, false) => "done",
+        (true, true) => "done; the service was started",
+    };
+    Ok(Reply {
+        json: super::facts(&report)?,
+        text: shown(&format!("{}\n{outcome}", report.text())),
+        exit: failure.as_ref().map_or(Exit::Done, |failure| failure.exit),
+        failure,
     })
 }

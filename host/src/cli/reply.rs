@@ -87,6 +87,20 @@ impl Screen {
         }
     }
 
+    /// Shows `text` and asks a person; `false` at once where there is none: without a terminal, or with `--json`.
+    pub fn agrees(&self, text: &str, question: &str) -> bool {
+        if !self.terminal || !std::io::stdin().is_terminal() {
+            return false;
+        }
+        self.bar
+            .suspend(|| to_stderr(&format!("{}\n{question} [y/N] ", shown(text))));
+        let mut answer = String::new();
+        match std::io::stdin().read_line(&mut answer) {
+            Ok(_) => matches!(answer.trim(), "y" | "Y" | "yes"),
+            Err(_) => false,
+        }
+    }
+
     /// Prints a reply and returns its exit code.
     pub fn print(&self, reply: &Reply) -> Exit {
         self.bar.finish_and_clear();

@@ -1,0 +1,209 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Decides by what is there which generation is live, when the journal cannot say: shown first, then asked, then done.
+
+use std::path::Path;
+
+use cofferdam_install::Comparison;
+use cofferdam_install::Decision;
+use cofferdam_install::Salvage;
+use serde::Serialize;
+
+use super::recover::OwedService;
+use crate::failure::Exit;
+use crate::failure::Failure;
+use crate::update::service;
+use crate::update::service::Service;
+
+/// What is asked for.
+#[derive(Debug)]
+pub struct Request<'a> {
+    /// The install directory.
+    pub dir: &'a Path,
+    /// The generation that is to be live, where the trees alone do not say.
+    pub generation: Option<u64>,
+    /// Names the decision.
+    pub txid: String,
+    /// What to do about a service that does not run.
+    pub service: OwedService,
+    /// Now, in seconds since 1970.
+    pub now: u64,
+}
+
+/// What was found, what is to be done about it, and whether it was done.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "facts for programs, each a member of its own"
+)]
+#[derive(Debug, Serialize)]
+pub struct Report {
+    /// The install, by its real path.
+    pub dir: String,
+    /// It was agreed to and done.
+    pub done: bool,
+    /// Why the ordinary recovery does not do.
+    pub found: String,
+    /// A decision that was cut off is carried on.
+    pub continues: bool,
+    /// The generation that is live afterwards.
+    pub generation: u64,
+    /// Its version.
+    pub version: Option<String>,
+    /// Whether it counts as healthy.
+    pub confirmed: bool,
+    /// Every generation that is known afterwards.
+    pub generations: Vec<u64>,
+    /// The lowest version that may be applied afterwards.
+    pub version_floor: Option<String>,
+    /// The lowest data format that may be applied afterwards.
+    pub data_format_floor: u64,
+    /// What is moved, in this order.
+    pub moves: Vec<Moved>,
+    /// How far each tree agrees with each generation.
+    pub compared: Vec<Comparison>,
+    /// Generations whose folder cannot be believed.
+    pub not_believed: Vec<NotBelieved>,
+    /// Files that wait beside config files outside the install: for you to look at.
+    pub waiting: Vec<String>,
+    /// Whether the service was started.
+    pub service_started: bool,
+    /// What could not be recorded.
+    pub warnings: Vec<String>,
+}
+
+/// One move.
+#[derive(Debug, Serialize)]
+pub struct Moved {
+    /// Where it was.
+    pub from: String,
+    /// Where it goes.
+    pub to: String,
+    /// Why.
+    pub why: String,
+}
+
+/// A generation whose folder cannot be believed.
+#[derive(Debug, Serialize)]
+pub struct NotBelieved {
+    /// Its number.
+    pub generation: u64,
+    /// Why not.
+    pub why: String,
+}
+
+impl Report {
+    fn of(dir: &Path, decision: &Decision) -> Self {
+        let path = dir.display().to_string();
+        let text = |version: &Option<semver::Version>| version.as_ref().map(ToString::to_string);
+        Self {
+            done: false,
+            found: decision.found.clone(),
+            continues: decision.continues,
+            generation: decision.live,
+            version: text(&decision.version),
+            confirmed: decision.confirmed,
+            generations: decision.generations.clone(),
+            version_floor: text(&decision.floors.version),
+            data_format_floor: decision.floors.data_format,
+            moves: decision
+                .moves
+                .iter()
+                .map(|step| Moved {
+                    from: step.from.shown(&path, &decision.txid),
+                    to: step.to.shown(&path, &decision.txid),
+                    why: step.why.clone(),
+                })
+                .collect(),
+            compared: decision.compared.clone(),
+            not_believed: decision
+                .not_believed
+                .iter()
+                .map(|(generation, why)| NotBelieved {
+                    generation: *generation,
+                    why: why.clone(),
+                })
+                .collect(),
+            waiting: decision.waiting.clone(),
+            service_started: false,
+            warnings: Vec::new(),
+            dir: path,
+        }
+    }
+
+    /// What was found and what is to be done, in lines.
+    pub fn text(&self) -> String {
+        let version = self.version.as_deref().unwrap_or("no version");
+        let confirmed = if self.confirmed {
+            "confirmed"
+        } else {
+            "not confirmed"
+        };
+        let mut lines = vec![format!("found: {}", self.found)];
+        lines.extend(self.compared.iter().map(|compared| format!("  {compared}")));
+        lines.extend(self.not_believed.iter().map(|folder| {
+            format!(
+                "  generation {} is not believed: {}",
+                folder.generation, folder.why
+            )
+        }));
+        if self.continues {
+            lines.push("  this was decided before, and cut off".to_owned());
+        }
+        lines.push(format!(
+            "live: generation {} ({version}), {confirmed}",
+            self.generation
+        ));
+        let known: Vec<String> = self.generations.iter().map(u64::to_string).collect();
+        lines.push(format!("known: generations {}", known.join(", ")));
+        lines.extend(
+            self.moves
+                .iter()
+                .map(|step| format!("move: {} to {} ({})", step.from, step.to, step.why)),
+        );
+        lines.extend(
+            self.waiting
+                .iter()
+                .map(|path| format!("waits, and stays for you to look at: {path}")),
+        );
+        lines.push("a new journal is written; nothing is removed".to_owned());
+        lines.join("\n")
+    }
+}
+
+/// Looks, asks `agree` with the report, and does it when that says yes. Answers with what stands in the way of the end.
+///
+/// # Errors
+/// The ordinary recovery is possible; nothing can be decided; busy. Nothing changed then. An error of the system on
+/// the way: the same command carries on.
+pub fn from_disk(
+    request: &Request<'_>,
+    agree: impl FnOnce(&Report) -> bool,
+) -> Result<(Report, Option<Failure>), Failure> {
+    let salvage = Salvage::look(request.dir, request.generation, &request.txid, request.now)?;
+    let mut report = Report::of(salvage.place().path(), salvage.decision());
+    if !agree(&report) {
+        let failure = Failure::new(
+            Exit::NeedsPerson,
+            "from-disk-not-agreed",
+            "nothing was changed: nobody agreed to what would be done",
+            "run it on a terminal and answer, or say --yes",
+        );
+        return Ok((report, Some(failure)));
+    }
+    let runs = match &salvage.settings().service {
+        Some(settings) => Service::new(settings)?.is_running()?,
+        None => true,
+    };
+    let (mut ready, warnings) = salvage.act(!runs, request.now)?;
+    report.done = true;
+    report.warnings = warnings;
+    if ready.journal().service_owed {
+        match request.service {
+            OwedService::Leave => ready.service_started()?,
+            OwedService::Start => match service::start_owed(&mut ready) {
+                Ok(()) => report.service_started = true,
+                Err(failure) => return Ok((report, Some(failure))),
+            },
+        }
+    }
+    Ok((report, None))
+}
