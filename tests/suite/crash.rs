@@ -315,3 +315,41 @@ fn a_package_that_twice_takes_the_machine_down_is_condemned() {
     machine.run(["allow", install, "1.1.0"]).expect(0);
     versions.reaches_new(install);
 }
+
+/// Also a command that is refused afterwards, and never a tree that the journal names.
+#[test]
+fn every_command_that_writes_collects_first_what_an_interrupted_one_left() {
+    let machine = Machine::new();
+    let old = machine.source("1.0.0").file("agent", "one").pack();
+    let new = machine.source("1.1.0").file("agent", "two").pack();
+    let install = machine.adopted(&old);
+    machine.apply(install, &new).expect(0);
+    let state = Path::new(machine.str("opt/agent.cofferdam"));
+    let (old, new) = (old.to_str().unwrap(), new.to_str().unwrap());
+    for (arguments, exit) in [
+        (vec!["plan", install, new], 0),
+        (vec!["apply", install, old], 4),
+        (vec!["confirm", install], 0),
+        (vec!["rollback", install, "--to", "9"], 4),
+        (vec!["allow", install, "9.9.9"], 4),
+        (vec!["recover", install], 0),
+    ] {
+        let left = [
+            "incoming/dead/blob",
+            "generations/77/tree/agent",
+            "generations/2/tree/agent",
+            ".transaction.json.new",
+        ]
+        .map(|name| state.join(name));
+        for file in &left {
+            fs::create_dir_all(file.parent().unwrap()).unwrap();
+            fs::write(file, "torn").unwrap();
+        }
+        machine.run(&arguments).expect(exit);
+        for file in &left {
+            assert!(!file.exists(), "{arguments:?}: {}", file.display());
+        }
+        let kept = fs::read_to_string(state.join("generations/1/tree/agent")).unwrap();
+        assert_eq!(kept, "one", "{arguments:?}");
+    }
+}
