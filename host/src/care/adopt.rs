@@ -66,7 +66,8 @@ pub struct Adopted {
 /// Adopts a directory.
 ///
 /// # Errors
-/// A key or the package is refused; the directory cannot be taken into care. Nothing changed then.
+/// A key or the package is refused; the directory cannot be taken into care. Nothing changed then, but
+/// for `interrupted`.
 pub fn adopt(request: &Request) -> Result<Adopted, Failure> {
     let trust = trusted(request)?;
     let mut ring = KeyRing::new();
@@ -113,7 +114,8 @@ pub fn adopt(request: &Request) -> Result<Adopted, Failure> {
         Ok(adopted) => adopted,
         Err(error) => {
             let failure = Failure::from(error);
-            if failure.code != "already-adopted"
+            // It is under care all the same.
+            if !["already-adopted", "interrupted"].contains(&failure.code)
                 && let Err(error) = registry.remove(&request.dir)
             {
                 tracing::debug!(%error, "the list of installs keeps an entry that leads nowhere");

@@ -21,7 +21,8 @@ pub struct Released {
 /// Takes the state directory away; the install stays.
 ///
 /// # Errors
-/// As [`super::at_rest`]; the state directory cannot be taken away, and nothing changed then.
+/// As [`super::at_rest`]; the state directory cannot be taken away, and nothing changed then, but for
+/// `interrupted`.
 pub fn release(dir: &Path, registry: &Path, now: u64) -> Result<Released, Failure> {
     let (ready, _) = super::at_rest(dir, "release", now)?;
     let path = ready.install().place().path().to_owned();

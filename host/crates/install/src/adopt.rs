@@ -86,7 +86,7 @@ pub struct Adopted {
     pub drift: Vec<Drift>,
 }
 
-/// Why a directory did not come under care. Nothing changed.
+/// Why a directory did not come under care. Nothing changed, but for `interrupted`.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum AdoptError {
@@ -167,7 +167,8 @@ impl AdoptError {
 /// Puts a directory under care.
 ///
 /// # Errors
-/// Nothing changed, whatever the error.
+/// Nothing changed; or the directory is under care, could not be taken out of it again, and the error
+/// is `interrupted`.
 pub fn adopt(request: &Adopt<'_>) -> Result<Adopted, AdoptError> {
     check_txid(&request.txid)?;
     let id = match &request.source {
@@ -191,11 +192,13 @@ pub fn adopt(request: &Adopt<'_>) -> Result<Adopted, AdoptError> {
 
     let scratch_name = layout::scratch_of(&site.name);
     durable::remove_tree(&site.parent, &scratch_name)?;
-    match build(request, &settings, &text, &site, &live_tree, &scratch_name) {
-        Ok(drift) => {
-            let install = Install::at(site.open_state()?)?;
+    let adopted =
+        build(request, &settings, &text, &site, &live_tree, &scratch_name).and_then(|drift| {
+            let install = put_in_place(&site, &scratch_name)?;
             Ok(Adopted { install, drift })
-        }
+        });
+    match adopted {
+        Ok(adopted) => Ok(adopted),
         Err(error) => {
             if let Err(left) = durable::remove_tree(&site.parent, &scratch_name) {
                 tracing::warn!(%left, "the unfinished state directory is left for the next adopt");
@@ -345,13 +348,40 @@ fn build(
     .map_err(InstallError::from)?;
     sync.sync()
         .map_err(|source| InstallError::SyncFailed { source })?;
+    Ok(drift)
+}
+
+/// Makes the finished state directory the install's, for good. What fails after the rename takes the
+/// rename back: an error means that nothing changed.
+fn put_in_place(site: &Site, scratch_name: &str) -> Result<Install, InstallError> {
+    let doing = || {
+        format!(
+            "put the state directory of `{}` in place",
+            site.path.display()
+        )
+    };
+    let (parent, state_name) = (&site.parent, site.state_name());
     // Before: not under care, and a leftover. After: under care, complete; either after a power
     // cut.
-    durable::move_to_free_name(&site.parent, scratch_name, &site.parent, &site.state_name())
-        .doing(doing)?;
+    durable::move_to_free_name(parent, scratch_name, parent, &state_name).doing(doing)?;
     // After the sync: under care.
-    durable::sync_directory(&site.parent).doing(doing)?;
-    Ok(drift)
+    let opened = durable::sync_directory(parent)
+        .doing(doing)
+        .and_then(|()| Install::open(&site.path))
+        .and_then(|install| install.settings().map(drop).map(|()| install));
+    let error = match opened {
+        Ok(install) => return Ok(install),
+        Err(error) => error,
+    };
+    // Before: under care. After: not under care, and a leftover again; either after a power cut.
+    let back = durable::move_to_free_name(parent, &state_name, parent, scratch_name).doing(doing);
+    Err(match back {
+        Ok(()) => error,
+        Err(source) => InstallError::Interrupted {
+            doing: "taking the directory out of care again",
+            source: Box::new(source),
+        },
+    })
 }
 
 /// Does once what every update will need.

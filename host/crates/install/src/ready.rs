@@ -160,8 +160,9 @@ impl Ready {
     /// generation.
     ///
     /// # Errors
-    /// The state directory cannot be taken away: nothing changed then. What cannot be removed
-    /// afterwards is collected by the next `adopt` of this directory.
+    /// The state directory cannot be taken away: nothing changed then, unless the error is
+    /// `interrupted`. What cannot be removed afterwards is collected by the next `adopt` of this
+    /// directory.
     pub fn release(self) -> Result<(), InstallError> {
         let Self { install, lock } = self;
         let site = Site::resolve(install.place.path())?;
@@ -170,9 +171,19 @@ impl Ready {
         durable::remove_tree(&site.parent, &scratch)?;
         // Before: under care. After: not under care, and what is left is collected here or by the
         // next `adopt`.
-        durable::move_to_free_name(&site.parent, &site.state_name(), &site.parent, &scratch)
-            .doing(doing)?;
-        durable::sync_directory(&site.parent).doing(doing)?;
+        let (parent, state_name) = (&site.parent, site.state_name());
+        durable::move_to_free_name(parent, &state_name, parent, &scratch).doing(doing)?;
+        if let Err(error) = durable::sync_directory(parent).doing(doing) {
+            // Before: not under care. After: under care again; either after a power cut.
+            let back = durable::move_to_free_name(parent, &scratch, parent, &state_name);
+            return Err(match back.doing(doing) {
+                Ok(()) => error,
+                Err(source) => InstallError::Interrupted {
+                    doing: "taking the directory back under care",
+                    source: Box::new(source),
+                },
+            });
+        }
         if let Err(error) = durable::remove_tree(&site.parent, &scratch) {
             tracing::warn!(%error, "the state directory is left under its temporary name");
         }

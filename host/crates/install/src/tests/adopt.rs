@@ -8,11 +8,14 @@ use cofferdam_package::manifest::PackageId;
 use super::world::NOW;
 use super::world::World;
 use super::world::invariant_at_rest;
+use super::world::names;
 use super::world::write;
 use crate::Adopt;
 use crate::AdoptSource;
 use crate::Install;
 use crate::adopt;
+use crate::durable::fault;
+use crate::durable::fault::Fault;
 
 #[test]
 fn what_the_package_lists_is_managed_and_differences_are_drift() {
@@ -153,4 +156,46 @@ fn release_takes_the_state_directory_and_leaves_the_install() {
     );
     assert_eq!(Install::open(&world.dir).unwrap_err().code(), "not-adopted");
     world.adopt().unwrap();
+}
+
+#[test]
+fn an_adopt_that_fails_at_any_operation_has_changed_nothing() {
+    let mut failed = 0;
+    for number in 1.. {
+        let world = World::bare();
+        fault::arm(number, Fault::Error);
+        let result = world.adopt();
+        let (_, struck) = fault::disarm();
+        if !struck {
+            break;
+        }
+        if let Err(error) = result {
+            let left = names(world.dir.parent().unwrap());
+            assert_eq!(left, ["app", "etc"], "{number}: {error}");
+            failed += 1;
+        }
+    }
+    assert!(failed > 20, "{failed}");
+}
+
+#[test]
+fn a_release_that_fails_at_any_operation_has_changed_nothing() {
+    let mut failed = 0;
+    for number in 1.. {
+        let world = World::new();
+        let ready = world.ready();
+        fault::arm(number, Fault::Error);
+        let result = ready.release();
+        let (_, struck) = fault::disarm();
+        if !struck {
+            break;
+        }
+        if let Err(error) = result {
+            assert!(world.state().exists(), "{number}: {error}");
+            drop(world.ready());
+            invariant_at_rest(&world);
+            failed += 1;
+        }
+    }
+    assert!(failed > 2, "{failed}");
 }
