@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Does what its lines say and tells how each went: `read data/a: ok hello`. The lines come as the
 //! service's output, since that is the one long text a step is given; without one, from the file
-//! `script` of the tree.
+//! `script` of the tree. After the line `strict` the first line that fails is the step's failure.
 use cofferdam_sdk::prelude::*;
 use std::fs;
 use std::io;
@@ -18,8 +18,13 @@ fn run(ctx: &Context) -> Result<Verdict> {
         output if output.is_empty() => fs::read_to_string("script").unwrap_or_default(),
         output => output.clone(),
     };
+    let mut strict = false;
     for line in script.lines() {
         let words: Vec<&str> = line.split(' ').collect();
+        if let ["strict"] = words[..] {
+            strict = true;
+            continue;
+        }
         if let ["answer", answer] = words[..] {
             return Ok(match answer {
                 "ok" => Verdict::Ok,
@@ -35,6 +40,7 @@ fn run(ctx: &Context) -> Result<Verdict> {
         };
         match result {
             Ok(text) => info!("{line}: ok {text}"),
+            Err(text) if strict => return Err(Error::new(format!("{line}: {text}"))),
             Err(text) => info!("{line}: {text}"),
         }
     }

@@ -6,6 +6,7 @@
 
 mod at_rest;
 mod guests;
+mod ran;
 mod service;
 mod snapshot;
 mod source;
@@ -15,12 +16,13 @@ use std::path::Path;
 use std::path::PathBuf;
 use std::process::Command;
 use std::process::Stdio;
+use std::sync::LazyLock;
 
 use serde_json::Value;
 use tempfile::TempDir;
 
 pub(crate) use at_rest::AtRest;
-pub(crate) use guests::guest;
+pub(crate) use ran::Ran;
 pub(crate) use service::Service;
 pub(crate) use snapshot::Snapshot;
 pub(crate) use source::Source;
@@ -28,20 +30,20 @@ pub(crate) use source::Source;
 /// When every test package was made, in seconds since 1970.
 pub(crate) const CREATED: &str = "1700000000";
 
+static GUESTS: LazyLock<PathBuf> = LazyLock::new(|| {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("guests");
+    guests::build(root, &target, &["--examples"], &[])
+});
+
+/// The component of a guest, built.
+pub(crate) fn guest(name: &str) -> PathBuf {
+    guests::component(&GUESTS, name)
+}
+
 /// A scratch folder that stands for a machine.
 pub(crate) struct Machine {
     scratch: TempDir,
-}
-
-/// How a command ended.
-#[derive(Debug)]
-pub(crate) struct Ran {
-    /// The exit code; `None` when a signal ended it.
-    pub(crate) exit: Option<i32>,
-    /// Standard output.
-    pub(crate) stdout: String,
-    /// Standard error.
-    pub(crate) stderr: String,
 }
 
 impl Machine {
@@ -192,54 +194,5 @@ impl Machine {
     /// `status` as JSON, which must succeed.
     pub(crate) fn status(&self, install: &str) -> Value {
         self.run(["status", install, "--json"]).expect(0).json()
-    }
-}
-
-impl Ran {
-    fn of(command: &mut Command) -> Self {
-        let output = command.output().unwrap();
-        Self {
-            exit: output.status.code(),
-            stdout: String::from_utf8(output.stdout).unwrap(),
-            stderr: String::from_utf8(output.stderr).unwrap(),
-        }
-    }
-
-    /// The same, once the exit code is as expected.
-    #[track_caller]
-    pub(crate) fn expect(self, exit: i32) -> Self {
-        assert_eq!(
-            self.exit,
-            Some(exit),
-            "stdout: {}\nstderr: {}",
-            self.stdout,
-            self.stderr
-        );
-        self
-    }
-
-    /// The one JSON object on standard output.
-    #[track_caller]
-    pub(crate) fn json(&self) -> Value {
-        let value: Value = serde_json::from_str(&self.stdout)
-            .unwrap_or_else(|error| panic!("{error}: {}\n{}", self.stdout, self.stderr));
-        assert!(value.is_object(), "{value}");
-        value
-    }
-
-    /// The code of the failure that `--json` reported.
-    #[track_caller]
-    pub(crate) fn code(&self) -> String {
-        let json = self.json();
-        let error = &json["error"];
-        for member in ["code", "message", "help"] {
-            let text = error[member].as_str();
-            assert!(
-                text.is_some_and(|text| !text.is_empty()),
-                "no {member}: {json}"
-            );
-        }
-        assert!(error["details"].is_object(), "no details: {json}");
-        error["code"].as_str().unwrap().to_owned()
     }
 }
