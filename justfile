@@ -28,6 +28,10 @@ real:
 bench:
     cargo xtask bench sandbox
 
+# Kill and break the product at every call that changes a disk; `just crash --full` for the long form.
+crash *args:
+    cargo xtask crash {{args}}
+
 # The tests of one crate, such as `just one cofferdam-package`.
 one crate *args:
     cargo test --package {{crate}} {{args}}

@@ -120,12 +120,8 @@ fn decide(
         service,
         now: crate::ambient::now_unix_s(),
     };
-    let mut answer = arguments.yes.then_some(true);
     let (report, failure) = from_disk::from_disk(&request, |report| {
-        if !arguments.yes {
-            answer = screen.agrees(&report.text(), "Do this?");
-        }
-        answer == Some(true)
+        arguments.yes || screen.agrees(&report.text(), "Do this?")
     })?;
     for warning in &report.warnings {
         screen.note("warning", warning);
@@ -135,14 +131,9 @@ fn decide(
         (true, false) => "done",
         (true, true) => "done; the service was started",
     };
-    // Whoever was asked has read the rest.
-    let text = match answer {
-        Some(_) if !arguments.yes => outcome.to_owned(),
-        Some(_) | None => shown(&format!("{}\n{outcome}", report.text())),
-    };
     Ok(Reply {
         json: super::facts(&report)?,
-        text,
+        text: shown(&format!("{}\n{outcome}", report.text())),
         exit: failure.as_ref().map_or(Exit::Done, |failure| failure.exit),
         failure,
     })

@@ -87,16 +87,18 @@ impl Screen {
         }
     }
 
-    /// Shows `text` and asks a person; `None` at once where there is none: without a terminal, or with `--json`. To be
-    /// called before any progress is shown.
-    pub fn agrees(&self, text: &str, question: &str) -> Option<bool> {
+    /// Shows `text` and asks a person; `false` at once where there is none: without a terminal, or with `--json`.
+    pub fn agrees(&self, text: &str, question: &str) -> bool {
         if !self.terminal || !std::io::stdin().is_terminal() {
-            return None;
+            return false;
         }
-        to_stderr(&format!("{}\n{question} [y/N] ", shown(text)));
+        self.bar
+            .suspend(|| to_stderr(&format!("{}\n{question} [y/N] ", shown(text))));
         let mut answer = String::new();
-        let read = std::io::stdin().read_line(&mut answer);
-        Some(read.is_ok() && matches!(answer.trim(), "y" | "Y" | "yes"))
+        match std::io::stdin().read_line(&mut answer) {
+            Ok(_) => matches!(answer.trim(), "y" | "Y" | "yes"),
+            Err(_) => false,
+        }
     }
 
     /// Prints a reply and returns its exit code.

@@ -5,6 +5,7 @@
 //! target directory only, and ends with an exit code that means what it says.
 
 mod bench;
+mod crash;
 mod demo;
 mod failure;
 mod lint;
@@ -30,6 +31,8 @@ usage: cargo xtask TASK
   lint     format, clippy and documentation, warnings as errors
   sample   build, pack and sign the sample's packages into target/sample
   real     update two real programs, compare every byte, print sizes, times and memory
+  crash [--full] [--help]
+           kill and break the product at every call that changes a disk
   bench sandbox
            what steps cost, side by side with the same work outside of the sandbox";
 
@@ -53,6 +56,7 @@ fn carry_out(words: &[&str]) -> Outcome {
         ["sample"] => sample::run,
         ["real"] => real::run,
         ["bench", "sandbox"] => bench::sandbox,
+        ["crash", words @ ..] => return crash::run(&Repo::find()?, words),
         [] | ["help" | "-h" | "--help"] => {
             say::line(USAGE);
             return Ok(());

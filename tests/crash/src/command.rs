@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The command line: which scenarios, which points, and the report at the end.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use crate::bench;
+use crate::bench::Bench;
+use crate::bench::Report;
+use crate::bench::Wanted;
+use crate::fault::Fault;
+use crate::plan::FULL;
+use crate::plan::SHORT;
+use crate::point::Disturbance;
+use crate::point::Point;
+use crate::say;
+use crate::scenario;
+use crate::scenario::Scenario;
+
+const USAGE: &str = "\
+usage: cargo xtask crash [--full] [--scenario NAME]… [--classes] [--seed NUMBER] [--jobs NUMBER]
+       cargo xtask crash --scenario NAME --mode MODE --point NUMBER [--inner NUMBER] [--fault ERROR [--lasting]]
+
+MODE is kill, torn, nested (with --inner), random or fault (with --fault: EIO, ENOSPC, EDQUOT, EROFS, EMFILE,
+EINTR or short). Without --scenario: the small ones, or with --full all.";
+
+/// What was asked for.
+#[derive(Debug, Default)]
+struct Asked {
+    product: Option<PathBuf>,
+    target: Option<PathBuf>,
+    full: bool,
+    classes: bool,
+    scenarios: Vec<String>,
+    mode: Option<String>,
+    point: Option<u64>,
+    inner: Option<u64>,
+    fault: Option<String>,
+    lasting: bool,
+    seed: Option<u64>,
+    jobs: Option<usize>,
+}
+
+/// Runs the bench; the exit code says whether everything was as it should be.
+pub fn main(words: Vec<String>) -> ExitCode {
+    let outcome = parse(words).and_then(|asked| run(&asked));
+    match outcome {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            say::line(&format!("error: {error}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn parse(words: Vec<String>) -> Result<Asked, String> {
+    let mut asked = Asked::default();
+    let mut words = words.into_iter();
+    while let Some(word) = words.next() {
+        let mut value = || {
+            words
+                .next()
+                .ok_or_else(|| format!("{word} needs a value\n\n{USAGE}"))
+        };
+        let number = |value: String| {
+            let number = value.parse::<u64>();
+            number.map_err(|_| format!("`{value}` is no number\n\n{USAGE}"))
+        };
+        match word.as_str() {
+            "--help" | "-h" => return Err(USAGE.to_owned()),
+            "--product" => asked.product = Some(value()?.into()),
+            "--target" => asked.target = Some(value()?.into()),
+            "--full" => asked.full = true,
+            "--classes" => asked.classes = true,
+            "--lasting" => asked.lasting = true,
+            "--scenario" => asked.scenarios.push(value()?),
+            "--mode" => asked.mode = Some(value()?),
+            "--fault" => asked.fault = Some(value()?),
+            "--point" => asked.point = Some(number(value()?)?),
+            "--inner" => asked.inner = Some(number(value()?)?),
+            "--seed" => asked.seed = Some(number(value()?)?),
+            "--jobs" => asked.jobs = Some(number(value()?)? as usize),
+            _ => return Err(format!("no option `{word}`\n\n{USAGE}")),
+        }
+    }
+    Ok(asked)
+}
+
+fn run(asked: &Asked) -> Result<bool, String> {
+    let needed = |path: &Option<PathBuf>, name: &str| {
+        path.clone()
+            .ok_or_else(|| format!("{name} is needed; `cargo xtask crash` gives it"))
+    };
+    let (product, target) = (
+        needed(&asked.product, "--product")?,
+        needed(&asked.target, "--target")?,
+    );
+    let wanted = wanted(asked)?;
+    let jobs = asked
+        .jobs
+        .or_else(|| std::thread::available_parallelism().ok().map(Into::into));
+    let bench =
+        Bench::new(&product, &target, jobs.unwrap_or(1)).map_err(|error| error.to_string())?;
+    let seed = asked.seed.unwrap_or(1);
+    let mut whole = Report::default();
+    for scenario in chosen(asked)? {
+        match bench.try_out(&scenario, &wanted, seed) {
+            Ok(report) => {
+                whole.tally.merge(&report.tally);
+                whole.violations.extend(report.violations);
+                whole.missed += report.missed;
+            }
+            Err(violation) => {
+                let told = format!("--scenario {}: {violation}", scenario.name);
+                say::line(&format!("  VIOLATION {told}"));
+                whole.violations.push(told);
+            }
+        }
+    }
+    tell(&whole, asked.classes);
+    Ok(whole.violations.is_empty())
+}
+
+fn wanted(asked: &Asked) -> Result<Wanted, String> {
+    let Some(number) = asked.point else {
+        return Ok(Wanted::Size(if asked.full { FULL } else { SHORT }));
+    };
+    let fault = || {
+        let word = asked.fault.as_deref().unwrap_or_default();
+        Fault::from_word(word).ok_or_else(|| format!("no fault `{word}`\n\n{USAGE}"))
+    };
+    let disturbance = match asked.mode.as_deref() {
+        Some("kill") | None => Disturbance::Kill,
+        Some("torn") => Disturbance::Torn,
+        Some("random") => Disturbance::Random,
+        Some("nested") => Disturbance::Nested(asked.inner.unwrap_or(1)),
+        Some("fault") => Disturbance::Fault {
+            fault: fault()?,
+            lasting: asked.lasting,
+        },
+        Some(other) => return Err(format!("no mode `{other}`\n\n{USAGE}")),
+    };
+    Ok(Wanted::Point(Point {
+        number,
+        disturbance,
+    }))
+}
+
+fn chosen(asked: &Asked) -> Result<Vec<Scenario>, String> {
+    let mut all = scenario::all();
+    if asked.scenarios.is_empty() {
+        all.retain(|scenario| asked.full || scenario.is_small);
+        return Ok(all);
+    }
+    let known: Vec<&str> = all.iter().map(|scenario| scenario.name).collect();
+    if let Some(unknown) = asked
+        .scenarios
+        .iter()
+        .find(|name| !known.contains(&name.as_str()))
+    {
+        return Err(format!(
+            "no scenario `{unknown}`: there are {}",
+            known.join(", ")
+        ));
+    }
+    all.retain(|scenario| asked.scenarios.iter().any(|name| name == scenario.name));
+    Ok(all)
+}
+
+fn tell(whole: &Report, classes: bool) {
+    if classes {
+        for (mode, class, points, violations) in whole.tally.classes() {
+            say::line(&format!("{mode:8} {points:5} {violations:5}  {class}"));
+        }
+    }
+    say::line(&format!("\nin all: {}", bench::counts(whole)));
+    for violation in &whole.violations {
+        let repeat = violation.lines().next().unwrap_or_default();
+        say::line(&format!("VIOLATION cargo xtask crash {repeat}"));
+    }
+}
