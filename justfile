@@ -20,6 +20,10 @@ lint:
 sample:
     cargo xtask sample
 
+# One step in Rust, C, Python and JavaScript: build, run, compare every byte; or `just languages c`.
+languages *names:
+    cargo xtask languages {{names}}
+
 # Update two real programs from the registries, compare every byte, print sizes, times and memory.
 real:
     cargo xtask real

@@ -216,6 +216,12 @@ fn step_text(text: &mut String, step: &StepFacts) {
         };
         row(text, label, &format!("{import}{refused}"));
     }
+    let inside: Vec<String> = step
+        .inside
+        .iter()
+        .map(|interface| format!("{interface}  answered by the component itself, not by the host"))
+        .collect();
+    names(text, "inside", &inside);
     row(
         text,
         "component",

@@ -129,6 +129,8 @@ pub struct StepFacts {
     pub limits: StepLimits,
     /// What its component imports; empty when it cannot be read.
     pub imports: Vec<Import>,
+    /// Interfaces that parts of the component ask of each other, not of the host.
+    pub inside: Vec<String>,
     /// Why the component cannot be a step, when it cannot.
     pub component_error: Option<String>,
     /// Its component's SHA-256.
@@ -223,9 +225,9 @@ fn signature_facts(contents: &Contents) -> Vec<SignatureFacts> {
 
 fn step_facts(contents: &Contents, step: &Step) -> Result<StepFacts, Failure> {
     let component = contents.read_blob(&step.component, step.bytes)?;
-    let (imports, component_error) = match cofferdam_sandbox::imports(&component) {
-        Ok(imports) => (imports, None),
-        Err(error) => (Vec::new(), Some(error.to_string())),
+    let (imports, inside, component_error) = match cofferdam_sandbox::imports(&component) {
+        Ok(imports) => (imports.asked, imports.inside, None),
+        Err(error) => (Vec::new(), Vec::new(), Some(error.to_string())),
     };
     Ok(StepFacts {
         name: step.name.to_string(),
@@ -239,6 +241,7 @@ fn step_facts(contents: &Contents, step: &Step) -> Result<StepFacts, Failure> {
         allow_managed_writes: step.allow_managed_writes,
         limits: step.limits.clone(),
         imports,
+        inside,
         component_error,
         digest: step.component,
         component_bytes: step.bytes,

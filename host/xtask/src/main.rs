@@ -8,6 +8,7 @@ mod bench;
 mod crash;
 mod demo;
 mod failure;
+mod languages;
 mod lint;
 mod need;
 mod real;
@@ -34,7 +35,9 @@ usage: cargo xtask TASK
   crash [--full] [--help]
            kill and break the product at every call that changes a disk
   bench sandbox
-           what steps cost, side by side with the same work outside of the sandbox";
+           what steps cost, side by side with the same work outside of the sandbox
+  languages [NAME…]
+           one step in every language, or in those named: build, run, compare every byte";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = env::args().skip(1).collect();
@@ -49,6 +52,9 @@ fn main() -> ExitCode {
 }
 
 fn carry_out(words: &[&str]) -> Outcome {
+    if let ["languages", names @ ..] = words {
+        return languages::run(&Repo::find()?, names);
+    }
     let task = match words {
         ["demo"] => demo::run,
         ["test"] => test::run,

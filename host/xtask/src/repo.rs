@@ -48,16 +48,30 @@ impl Repo {
 
     /// The workspaces that are not the root's, by their folders, and where each is built.
     pub(crate) fn side_workspaces(&self) -> Vec<(PathBuf, PathBuf)> {
-        ["steps", "packages/acme-agent/program", "tests/guests"]
-            .into_iter()
-            .map(|folder| {
-                (
-                    self.root.join(folder),
-                    self.target.join(folder.replace('/', "-")),
-                )
-            })
-            .filter(|(folder, _)| folder.join("Cargo.toml").is_file())
-            .collect()
+        [
+            "steps",
+            "packages/acme-agent/program",
+            "tests/guests",
+            "guest-sdk/tool",
+        ]
+        .into_iter()
+        .map(|folder| {
+            (
+                self.root.join(folder),
+                self.target.join(folder.replace('/', "-")),
+            )
+        })
+        .filter(|(folder, _)| folder.join("Cargo.toml").is_file())
+        .collect()
+    }
+
+    /// The vendors' tool: its workspace, and where it is built.
+    pub(crate) fn guest_tool(&self) -> (PathBuf, PathBuf) {
+        let folder = "guest-sdk/tool";
+        (
+            self.root.join(folder),
+            self.target.join(folder.replace('/', "-")),
+        )
     }
 
     /// Where components of steps are built.

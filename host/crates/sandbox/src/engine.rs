@@ -274,9 +274,11 @@ pub(crate) fn config() -> Config {
         // Line numbers would need the component's debug information, which is not to be trusted with
         // this process's time; the panic's own message has them.
         .wasm_backtrace_details(WasmBacktraceDetails::Disable)
+        // On by default, and it stays on: wasmtime's own adapters between the inner components of a
+        // composed one have two memories, and its compiler panics where they are not allowed.
+        .wasm_multi_memory(true)
         .wasm_relaxed_simd(false)
         .wasm_memory64(false)
-        .wasm_multi_memory(false)
         .wasm_custom_page_sizes(false)
         .wasm_wide_arithmetic(false)
         .wasm_tail_call(false);

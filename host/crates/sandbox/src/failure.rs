@@ -14,6 +14,9 @@ use wasmtime::Trap;
 use wasmtime::WasmBacktrace;
 use wasmtime_wasi::I32Exit;
 
+/// The lines of standard error that are told with an abort.
+const LAST_LINES: usize = 12;
+
 /// The part of a function's name that is kept.
 const NAME_BYTES: usize = 500;
 
@@ -33,9 +36,11 @@ pub(crate) fn trapped(error: &wasmtime::Error, seen: &Circumstances<'_>) -> Fail
     let panic = panic_message(seen.stderr_tail);
     let (kind, message) = if let Some(exit) = error.downcast_ref::<I32Exit>() {
         let status = exit.0;
+        let what =
+            format!("the step ended itself (exit status {status}) instead of giving a verdict");
         (
             FailureKind::Trapped,
-            format!("the step ended itself (exit status {status}) instead of giving a verdict"),
+            with_last_words(what, seen.stderr_tail),
         )
     } else if trap == Some(Trap::Interrupt) {
         (
@@ -62,7 +67,10 @@ pub(crate) fn trapped(error: &wasmtime::Error, seen: &Circumstances<'_>) -> Fail
     } else if let Some(panic) = panic {
         (FailureKind::Panicked, panic)
     } else {
-        (FailureKind::Trapped, told(error))
+        (
+            FailureKind::Trapped,
+            with_last_words(told(error), seen.stderr_tail),
+        )
     };
     let backtrace = error
         .downcast_ref::<WasmBacktrace>()
@@ -123,6 +131,20 @@ fn panic_message(stderr: &str) -> Option<String> {
     Some(text[..end].trim_end().to_owned())
 }
 
+/// Adds the last that the step wrote to standard error: where a runtime aborts, only that says why, such
+/// as the traceback of an exception that nobody caught.
+fn with_last_words(what: String, stderr: &str) -> String {
+    let lines: Vec<&str> = stderr
+        .lines()
+        .filter(|line| !line.trim().is_empty())
+        .collect();
+    let last = &lines[lines.len().saturating_sub(LAST_LINES)..];
+    if last.is_empty() {
+        return what;
+    }
+    format!("{what}; its last words:\n{}", last.join("\n"))
+}
+
 /// The step's own functions: innermost first, without the machinery of panicking above them and the
 /// glue of the export below.
 fn frames(backtrace: &WasmBacktrace) -> Vec<String> {
@@ -162,6 +184,21 @@ mod tests {
             Some("panicked at src/lib.rs:36:11:\nindex out of bounds")
         );
         assert_eq!(panic_message("all is well"), None);
+    }
+
+    #[test]
+    fn an_abort_is_told_with_what_the_step_wrote_last() {
+        let many = (0..20)
+            .map(|number| format!("line {number}\n\n"))
+            .collect::<Vec<_>>()
+            .concat();
+        let told = with_last_words("the step aborted".to_owned(), &many);
+        assert!(
+            told.starts_with("the step aborted; its last words:\nline 8\nline 9\n"),
+            "{told}"
+        );
+        assert!(told.ends_with("\nline 19"), "{told}");
+        assert_eq!(with_last_words("ended".to_owned(), " \n"), "ended");
     }
 
     #[test]

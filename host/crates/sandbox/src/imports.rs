@@ -15,6 +15,7 @@
 
 use serde::Deserialize;
 use serde::Serialize;
+use std::collections::BTreeSet;
 use std::fmt;
 use thiserror::Error;
 use wasmparser::Encoding;
@@ -150,17 +151,31 @@ fn is_offered(interface: &str) -> bool {
     })
 }
 
-/// What a component imports, also when it would be refused: the reviewer's list. Sorted by name.
+/// What a reviewer reads from a component.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Imports {
+    /// What it asks of the host, sorted by name.
+    pub asked: Vec<Import>,
+    /// Interfaces that its inner components ask of each other and that it does not import itself, sorted.
+    /// Nothing of them reaches the host: a runtime that was made for sockets has its answers here.
+    pub inside: Vec<String>,
+}
+
+/// What a component imports, also when it would be refused.
 ///
 /// # Errors
 /// When the bytes are not a component, or too many.
-pub fn imports(component: &[u8]) -> Result<Vec<Import>, CompileError> {
-    Ok(examine(component)?.0)
+pub fn imports(component: &[u8]) -> Result<Imports, CompileError> {
+    let found = examine(component)?;
+    Ok(Imports {
+        asked: found.imports,
+        inside: found.inside.into_iter().collect(),
+    })
 }
 
 /// The gate: the imports of a component that may be a step.
 pub(crate) fn gate(component: &[u8]) -> Result<Vec<Import>, CompileError> {
-    let (imports, types) = examine(component)?;
+    let Examined { imports, types, .. } = examine(component)?;
     let refused: Vec<Import> = imports.iter().filter(|i| !i.offered).cloned().collect();
     if !refused.is_empty() {
         return Err(CompileError::Imports(refused));
@@ -174,7 +189,13 @@ pub(crate) fn gate(component: &[u8]) -> Result<Vec<Import>, CompileError> {
     }
 }
 
-fn examine(component: &[u8]) -> Result<(Vec<Import>, Types), CompileError> {
+struct Examined {
+    imports: Vec<Import>,
+    inside: BTreeSet<String>,
+    types: Types,
+}
+
+fn examine(component: &[u8]) -> Result<Examined, CompileError> {
     if component.len() > COMPONENT_BYTES {
         return Err(CompileError::TooLarge {
             found: component.len(),
@@ -183,6 +204,7 @@ fn examine(component: &[u8]) -> Result<(Vec<Import>, Types), CompileError> {
     }
     let mut validator = Validator::new_with_features(WasmFeatures::default());
     let mut names = Vec::new();
+    let mut inside = BTreeSet::new();
     let mut nested = 0_usize;
     let mut types = None;
     for payload in Parser::new(0).parse_all(component) {
@@ -195,9 +217,14 @@ fn examine(component: &[u8]) -> Result<(Vec<Import>, Types), CompileError> {
                 return Err(CompileError::CoreModule);
             }
             Payload::ModuleSection { .. } | Payload::ComponentSection { .. } => nested += 1,
-            Payload::ComponentImportSection(section) if nested == 0 => {
+            Payload::ComponentImportSection(section) => {
                 for import in section.clone() {
-                    names.push(import.map_err(invalid)?.name.name.to_owned());
+                    let name = import.map_err(invalid)?.name.name;
+                    if nested == 0 {
+                        names.push(name.to_owned());
+                    } else if is_interface(name) {
+                        inside.insert(name.to_owned());
+                    }
                 }
             }
             Payload::End(_) => nested = nested.saturating_sub(1),
@@ -209,12 +236,25 @@ fn examine(component: &[u8]) -> Result<(Vec<Import>, Types), CompileError> {
         }
     }
     let types = types.ok_or_else(|| CompileError::Invalid("it is incomplete".to_owned()))?;
+    for name in &names {
+        inside.remove(name);
+    }
     let mut imports: Vec<Import> = names
         .into_iter()
         .filter_map(|name| describe(name, &types))
         .collect();
     imports.sort();
-    Ok((imports, types))
+    Ok(Examined {
+        imports,
+        inside,
+        types,
+    })
+}
+
+/// Whether a name is an interface's, such as `wasi:io/poll@0.2.6`, and not one of an encoder's own making.
+fn is_interface(name: &str) -> bool {
+    name.split_once(':')
+        .is_some_and(|(_, path)| path.contains('/'))
 }
 
 /// An import in the reviewer's words; none for a plain type, which is a name and gives nothing.

@@ -53,6 +53,7 @@ pub use engine::SandboxError;
 pub use grants::FileGrants;
 pub use imports::CompileError;
 pub use imports::Import;
+pub use imports::Imports;
 pub use imports::imports;
 pub use imports::offered;
 pub use limits::COMPONENT_BYTES;
@@ -98,7 +99,8 @@ pub const CODES: &[(&str, &str)] = &[
     ),
     (
         "component-imports",
-        "remove what needs these interfaces: a step has files, keys, log and progress",
+        "remove what needs these interfaces: a step has files, keys, log and progress. Sockets that a \
+         language's runtime brings along: `cofferdam-guest deny-network`",
     ),
     (
         "component-too-costly",

@@ -96,7 +96,7 @@ fn nothing_of_a_component_runs_while_it_is_judged() {
 
 #[test]
 fn the_list_of_imports_tells_what_is_used_also_of_what_is_refused() {
-    let list = imports(&guests::bytes("script")).unwrap();
+    let list = imports(&guests::bytes("script")).unwrap().asked;
     assert!(list.iter().all(|import| import.offered), "{list:?}");
     let config = list
         .iter()
@@ -109,6 +109,57 @@ fn the_list_of_imports_tells_what_is_used_also_of_what_is_refused() {
         r#"(component (import "wasi:sockets/udp@0.2.0" (instance (export "f" (func)))))"#,
     )
     .unwrap();
-    let list = imports(&bytes).unwrap();
+    let list = imports(&bytes).unwrap().asked;
     assert_eq!((list.len(), list[0].offered), (1, false));
+}
+
+/// Two components in one, a text handed from one to the other: what a tool that composes makes.
+#[test]
+fn a_component_made_of_components_is_judged_like_any_other() {
+    let bytes = wat::parse_str(
+        r#"(component
+            (component $inner
+                (core module $m
+                    (memory (export "memory") 1)
+                    (func (export "realloc") (param i32 i32 i32 i32) (result i32) i32.const 0)
+                    (func (export "take") (param i32 i32)))
+                (core instance $i (instantiate $m))
+                (func (export "take") (param "text" string)
+                    (canon lift (core func $i "take") (memory $i "memory") (realloc (func $i "realloc")))))
+            (component $outer
+                (import "take" (func $take (param "text" string)))
+                (core module $libc (memory (export "memory") 1))
+                (core instance $libc (instantiate $libc))
+                (core func $take (canon lower (func $take) (memory $libc "memory")))
+                (core module $m
+                    (import "host" "take" (func $take (param i32 i32)))
+                    (func (export "run") (call $take (i32.const 0) (i32.const 1))))
+                (core instance $i (instantiate $m
+                    (with "host" (instance (export "take" (func $take))))))
+                (func (export "run") (canon lift (core func $i "run"))))
+            (instance $taker (instantiate $inner))
+            (instance $giver (instantiate $outer (with "take" (func $taker "take"))))
+            (export "run" (func $giver "run")))"#,
+    )
+    .unwrap();
+    let error = ENGINE.compile(&bytes).expect_err("a refusal");
+    assert_eq!(error.code(), "component-exports", "{error}");
+}
+
+#[test]
+fn what_a_component_answers_itself_is_told_apart_from_what_it_asks_of_the_host() {
+    let bytes = wat::parse_str(
+        r#"(component
+            (import "wasi:cli/stdout@0.2.6" (instance $stdout))
+            (component $closed)
+            (component $runtime
+                (import "wasi:cli/stdout@0.2.6" (instance))
+                (import "wasi:sockets/tcp@0.2.9" (instance))
+                (import "import-type-context" (func)))
+            (instance $tcp (instantiate $closed)))"#,
+    )
+    .unwrap();
+    let imports = imports(&bytes).unwrap();
+    assert_eq!(imports.inside, ["wasi:sockets/tcp@0.2.9"]);
+    assert_eq!(imports.asked.len(), 1);
 }
