@@ -21,7 +21,8 @@ use crate::error::TreeError;
 use crate::root;
 use crate::root::Root;
 
-/// The name under which a new file waits for its place; no path of a package or an install.
+/// The name under which a new file waits for its place, with a number where something stands there: a
+/// step may have left it to be in our way.
 const WAITING: &str = ".cofferdam-waiting";
 
 /// The content of a regular file; `None` when nothing stands there.
@@ -67,8 +68,18 @@ pub fn replace_file(tree: &Dir, path: &PayloadPath, bytes: &[u8]) -> Result<(), 
     let directory = root.open_directory(parent)?;
     let failed = |errno: Errno| TreeError::io("replace", path, errno);
     let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let file = rustix::fs::openat(&directory, WAITING, flags, Mode::from_raw_mode(0o600));
-    let mut file = File::from(file.map_err(failed)?);
+    let mut waiting = WAITING.to_owned();
+    let mut number = 0_u64;
+    let mut file = loop {
+        match rustix::fs::openat(&directory, &waiting, flags, Mode::from_raw_mode(0o600)) {
+            Ok(file) => break File::from(file),
+            Err(Errno::EXIST) => {
+                number += 1;
+                waiting = format!("{WAITING}-{number}");
+            }
+            Err(errno) => return Err(failed(errno)),
+        }
+    };
     let attributes = match &before {
         Some(before) => Attributes::read(before, &root::stat_of(before, path)?, path)?,
         None => Attributes::read(&directory, &root::stat_of(&directory, parent)?, parent)?
@@ -78,7 +89,7 @@ pub fn replace_file(tree: &Dir, path: &PayloadPath, bytes: &[u8]) -> Result<(), 
         .map_err(|error| TreeError::io("write", path, error))?;
     attributes.give(&file, path)?;
     let name = root::last_name(path)?;
-    rustix::fs::renameat(&directory, WAITING, &directory, &*name).map_err(failed)
+    rustix::fs::renameat(&directory, &waiting, &directory, &*name).map_err(failed)
 }
 
 fn open(root: &Root, path: &str) -> Result<Option<File>, TreeError> {
@@ -132,6 +143,21 @@ mod tests {
 
     fn path(text: &str) -> PayloadPath {
         PayloadPath::parse(text).unwrap()
+    }
+
+    #[test]
+    fn whatever_stands_where_a_new_file_waits_stays_and_is_not_in_the_way() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        fs::write(at("a"), "old").unwrap();
+        fs::write(at("b"), "b").unwrap();
+        std::os::unix::fs::symlink("b", at(WAITING)).unwrap();
+        fs::create_dir(at(&format!("{WAITING}-1"))).unwrap();
+        let tree = Dir::open_ambient_dir(folder.path(), ambient_authority()).unwrap();
+        replace_file(&tree, &path("a"), b"new").unwrap();
+        assert_eq!(fs::read_to_string(at("a")).unwrap(), "new");
+        assert_eq!(fs::read_to_string(at("b")).unwrap(), "b");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 4);
     }
 
     #[test]
