@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::care::history::History;
 use crate::care::status::Status;
-use crate::cli::reply::shown;
+use crate::cli::reply::shown_indented;
 use crate::cli::reply::shown_line;
 use crate::time::rfc3339;
 use crate::update::report::Applied;
@@ -51,7 +51,7 @@ pub(super) fn plan(plan: &Plan) -> String {
     paths(&mut text, "drifted from the live package", '!', &plan.drift);
     keys(&mut text, plan);
     for note in &plan.notes {
-        line(&mut text, &format!("\nnote: {}", shown(note)));
+        line(&mut text, &format!("\nnote: {}", shown_line(note)));
     }
     line(
         &mut text,
@@ -139,7 +139,7 @@ pub(super) fn status(status: &Status) -> String {
     );
     line(&mut text, &format!("state     {}", status.state));
     if let Some(next) = &status.recovery {
-        line(&mut text, &format!("recover   {}", shown(next)));
+        line(&mut text, &format!("recover   {}", shown_line(next)));
     }
     if !status.roles.is_empty() {
         line(&mut text, &format!("roles     {}", status.roles.join(", ")));
@@ -172,7 +172,7 @@ pub(super) fn status(status: &Status) -> String {
         );
     }
     if let Some(mistake) = &status.settings_error {
-        line(&mut text, &format!("settings  {}", shown(mistake)));
+        line(&mut text, &format!("settings  {}", shown_indented(mistake)));
     }
     if let Some(last) = &status.last {
         let message = last.message.as_deref().map_or(String::new(), |text| {
@@ -252,7 +252,7 @@ fn steps(text: &mut String, steps: &[StepReport]) {
             line(text, &format!("  {}", shown_line(&step.reason)));
         }
         if let Some(message) = &step.message {
-            line(text, &format!("  {}", shown(message)));
+            line(text, &format!("  {}", shown_indented(message)));
         }
         let grants = &step.grants;
         for (label, patterns) in [

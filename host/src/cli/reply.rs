@@ -75,7 +75,7 @@ impl Screen {
             self.bar.enable_steady_tick(Duration::from_millis(120));
             self.bar.set_length(total.max(1));
             self.bar.set_position(done);
-            self.bar.set_message(shown(what));
+            self.bar.set_message(shown_line(what));
         }
     }
 
@@ -83,7 +83,7 @@ impl Screen {
     pub fn note(&self, label: &str, text: &str) {
         if !self.json {
             self.bar
-                .suspend(|| to_stderr(&format!("{label}: {}\n", shown(text))));
+                .suspend(|| to_stderr(&format!("{label}: {}\n", shown_indented(text))));
         }
     }
 
@@ -176,11 +176,18 @@ pub fn shown_line(text: &str) -> String {
     shown(text).replace('\n', "\\n").replace('\t', "\\t")
 }
 
+/// Text that may go on over several lines, the first of them behind a label of ours: the others are
+/// indented, so that none of them can be taken for one of our own.
+pub fn shown_indented(text: &str) -> String {
+    shown(text).replace('\n', "\n    ")
+}
+
 fn print_failure(failure: &Failure) {
-    let mut text = format!("error[{}]: {}\n", failure.code, shown(&failure.message));
+    let message = shown_indented(&failure.message);
+    let mut text = format!("error[{}]: {message}\n", failure.code);
     if !failure.help.is_empty() {
         text.push_str("help: ");
-        text.push_str(&shown(&failure.help));
+        text.push_str(&shown_indented(&failure.help));
         text.push('\n');
     }
     to_stderr(&text);
@@ -208,5 +215,19 @@ fn to_stdout(text: &str, exit: Exit) -> Exit {
                 exit
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_line_of_a_text_from_outside_begins_where_ours_do() {
+        assert_eq!(
+            shown_indented("no\nhelp: forged\r\nerror[bug]: \u{1b}[2J"),
+            "no\n    help: forged\\u{d}\n    error[bug]: \\u{1b}[2J"
+        );
+        assert_eq!(shown_line("a\nb\tc"), "a\\nb\\tc");
     }
 }

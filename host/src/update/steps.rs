@@ -336,7 +336,7 @@ fn judge(step: &Step, phase: Phase, verdict: Verdict) -> Result<(), Failure> {
         Verdict::Failed(failed) => {
             let mut message = format!("step `{name}` failed: {}", failed.message);
             for frame in &failed.backtrace {
-                message.push_str("\n    at ");
+                message.push_str("\nat ");
                 message.push_str(frame);
             }
             Failure::new(

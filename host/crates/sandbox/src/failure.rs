@@ -167,7 +167,8 @@ fn frames(backtrace: &WasmBacktrace) -> Vec<String> {
         .skip_while(|name| name.starts_with("core::panicking::"))
         .take_while(|name| !name.starts_with("cofferdam_sdk::export::run"))
         .take(FRAMES)
-        .map(|name| clean(name, NAME_BYTES))
+        // A name is whatever the component says it is: it must not look like two lines.
+        .map(|name| clean(name, NAME_BYTES).replace('\n', " "))
         .collect()
 }
 

@@ -268,7 +268,7 @@ fn failure_of(verdict: &Verdict) -> Option<Failure> {
         Verdict::Failed(failure) => {
             let mut message = format!("the step failed: {}", failure.message);
             for frame in &failure.backtrace {
-                let _ = write!(message, "\n  at {frame}");
+                let _ = write!(message, "\nat {frame}");
             }
             let code = failure.code();
             Some(Failure::new(
