@@ -5,7 +5,9 @@
 
 use crate::limits::FRAMES;
 use crate::limits::MESSAGE_BYTES;
+use crate::limits::TABLE_ELEMENTS;
 use crate::log::clean;
+use crate::state::Refused;
 use crate::step::Budget;
 use crate::step::Failure;
 use crate::step::FailureKind;
@@ -24,7 +26,7 @@ const NAME_BYTES: usize = 500;
 #[derive(Debug)]
 pub(crate) struct Circumstances<'a> {
     pub(crate) stderr_tail: &'a str,
-    pub(crate) memory_refused: bool,
+    pub(crate) memory_refused: Option<Refused>,
     pub(crate) spent: &'a BTreeSet<Budget>,
     pub(crate) time_limit: std::time::Duration,
     pub(crate) memory_limit_bytes: u64,
@@ -52,12 +54,19 @@ pub(crate) fn trapped(error: &wasmtime::Error, seen: &Circumstances<'_>) -> Fail
             FailureKind::OutOfFuel,
             format!("more work than its limit of {:?} allows", seen.time_limit),
         )
-    } else if seen.memory_refused && is_out_of_memory(trap, seen.stderr_tail) {
-        let limit = seen.memory_limit_bytes >> 20;
-        (
-            FailureKind::OutOfMemory,
-            format!("needs more memory than its limit of {limit} MiB"),
-        )
+    } else if let Some(refused) = seen.memory_refused
+        && is_out_of_memory(error, seen.stderr_tail)
+    {
+        let message = match refused {
+            Refused::Memory => {
+                let limit = seen.memory_limit_bytes >> 20;
+                format!("needs more memory than its limit of {limit} MiB")
+            }
+            Refused::Elements => {
+                format!("needs tables of more than {TABLE_ELEMENTS} elements")
+            }
+        };
+        (FailureKind::OutOfMemory, message)
     } else if let Some(budget) = seen.spent.first() {
         let words = panic.unwrap_or_else(|| told(error));
         (
@@ -103,8 +112,11 @@ pub(crate) fn returned(message: &str, spent: &BTreeSet<Budget>) -> Failure {
     }
 }
 
-fn is_out_of_memory(trap: Option<Trap>, stderr: &str) -> bool {
-    stderr.contains("memory allocation of") || trap.is_some()
+/// Whether a refused request is why the run ended: the step gave up, or it never began, since it wants
+/// more from the start.
+fn is_out_of_memory(error: &wasmtime::Error, stderr: &str) -> bool {
+    let began = error.downcast_ref::<WasmBacktrace>().is_some();
+    stderr.contains("memory allocation of") || error.downcast_ref::<Trap>().is_some() || !began
 }
 
 /// What the engine says, in words for people.

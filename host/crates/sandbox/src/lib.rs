@@ -128,7 +128,7 @@ pub const CODES: &[(&str, &str)] = &[
     ),
     (
         "step-out-of-memory",
-        "the step needs a higher `limits.memory`",
+        "the step needs a higher `limits.memory`, or smaller tables",
     ),
     (
         "step-out-of-fuel",

@@ -72,8 +72,17 @@ pub(crate) struct Memory {
     limit_bytes: u64,
     used_bytes: u64,
     elements: usize,
-    /// Whether a request for memory was refused.
-    pub(crate) refused: bool,
+    /// The last request that was refused.
+    pub(crate) refused: Option<Refused>,
+}
+
+/// What a component asked for beyond its limits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Refused {
+    /// Linear memory.
+    Memory,
+    /// Elements of tables.
+    Elements,
 }
 
 impl Memory {
@@ -94,7 +103,7 @@ impl ResourceLimiter for Memory {
             .used_bytes
             .saturating_add(desired.saturating_sub(current) as u64);
         if used > self.limit_bytes {
-            self.refused = true;
+            self.refused = Some(Refused::Memory);
             return Ok(false);
         }
         self.used_bytes = used;
@@ -111,7 +120,7 @@ impl ResourceLimiter for Memory {
             .elements
             .saturating_add(desired.saturating_sub(current));
         if elements > TABLE_ELEMENTS {
-            self.refused = true;
+            self.refused = Some(Refused::Elements);
             return Ok(false);
         }
         self.elements = elements;
