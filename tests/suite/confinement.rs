@@ -55,15 +55,6 @@ impl Case {
         let runner = Runner::of(host.id());
         (host, runner)
     }
-
-    fn ended(host: Child) -> Ran {
-        let output = host.wait_with_output().unwrap();
-        Ran {
-            exit: output.status.code(),
-            stdout: String::from_utf8(output.stdout).unwrap(),
-            stderr: String::from_utf8(output.stderr).unwrap(),
-        }
-    }
 }
 
 /// A runner process, seen from outside.
@@ -226,7 +217,7 @@ fn a_runner_holds_nothing_of_the_hosts() {
         assert!(known, "{leads}");
     }
     runner.signal("-KILL");
-    assert_eq!(Case::ended(host).exit, Some(5));
+    assert_eq!(Ran::at_the_end_of(host).exit, Some(5));
 }
 
 /// The kernel's wall opens whole subtrees for writing, so nothing below may be shared.
@@ -266,7 +257,7 @@ fn no_file_that_the_kernel_lets_a_step_write_is_one_of_the_live_tree() {
         "what no glob reaches is shared"
     );
     runner.signal("-KILL");
-    assert_eq!(Case::ended(host).exit, Some(5));
+    assert_eq!(Ran::at_the_end_of(host).exit, Some(5));
 }
 
 #[test]
@@ -275,7 +266,7 @@ fn a_runner_that_is_killed_ends_the_step_and_nothing_else() {
     let before = Snapshot::of(Path::new(case.install));
     let (host, runner) = case.started();
     runner.signal("-KILL");
-    let ran = Case::ended(host);
+    let ran = Ran::at_the_end_of(host);
     assert_eq!(ran.exit, Some(5), "{ran:?}");
     assert_eq!(ran.code(), "step-killed", "{ran:?}");
     assert_eq!(Snapshot::of(Path::new(case.install)), before);
@@ -287,7 +278,7 @@ fn a_runner_that_hangs_outside_of_wasm_is_ended_from_outside() {
     let before = Snapshot::of(Path::new(case.install));
     let (host, runner) = case.started();
     runner.signal("-STOP");
-    let ran = Case::ended(host);
+    let ran = Ran::at_the_end_of(host);
     assert_eq!(ran.exit, Some(5), "{ran:?}");
     assert_eq!(ran.code(), "step-timed-out", "{ran:?}");
     let error = &ran.json()["error"];

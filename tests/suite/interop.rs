@@ -33,6 +33,7 @@ fn minisign<const N: usize>(machine: &Machine, arguments: [&str; N], input: &str
         exit: output.status.code(),
         stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
         stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+        peak_bytes: 0,
     }
 }
 
@@ -143,13 +144,7 @@ fn a_key_with_a_password_works_in_both_tools() {
     let (package, manifest) = unsigned(&machine);
     let ours = |arguments: &[&str], password: &str| {
         let mut command = machine.command(arguments);
-        let output = command.env("COFFERDAM_PASSWORD", password).output();
-        let output = output.unwrap();
-        Ran {
-            exit: output.status.code(),
-            stdout: String::from_utf8(output.stdout).unwrap(),
-            stderr: String::from_utf8(output.stderr).unwrap(),
-        }
+        Ran::of(command.env("COFFERDAM_PASSWORD", password))
     };
     let (public_key, secret_key) = (machine.str("locked.pub"), machine.str("locked.key"));
     ours(&["keygen", machine.str("locked")], "correct horse").expect(0);

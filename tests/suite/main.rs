@@ -18,6 +18,7 @@ mod cli;
 mod confinement;
 mod crash;
 mod from_disk;
+mod guests;
 mod harness;
 mod health;
 mod interop;

@@ -29,7 +29,7 @@ pub(crate) enum Language {
     Rust,
     /// wit-bindgen's bindings; `zig cc` compiles and links.
     C,
-    /// `componentize-py`, which brings CPython.
+    /// `componentize-py`, which brings Python itself.
     Python,
     /// `componentize-js`, which brings `SpiderMonkey`.
     JavaScript,

@@ -2,6 +2,7 @@
 //! Does what its lines say and tells how each went: `read data/a: ok hello`. The lines come as the
 //! service's output, since that is the one long text a step is given; without one, from the file
 //! `script` of the tree. After the line `strict` the first line that fails is the step's failure.
+//! `script` of the tree, or from one that ends in the number of the step: `script-1` of `step-1`.
 use cofferdam_sdk::prelude::*;
 use std::fs;
 use std::io;
@@ -15,7 +16,9 @@ step!(run);
 
 fn run(ctx: &Context) -> Result<Verdict> {
     let script = match &ctx.service_output {
-        output if output.is_empty() => fs::read_to_string("script").unwrap_or_default(),
+        output if output.is_empty() => fs::read_to_string(ctx.step.replace("step", "script"))
+            .or_else(|_| fs::read_to_string("script"))
+            .unwrap_or_default(),
         output => output.clone(),
     };
     let mut strict = false;

@@ -2,6 +2,7 @@
 //! A tree as it stands: content, modes, owners and links, for "nothing changed" and "exactly this".
 
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
@@ -40,6 +41,17 @@ impl Snapshot {
     /// The paths in it.
     pub(crate) fn paths(&self) -> Vec<&str> {
         self.0.keys().map(String::as_str).collect()
+    }
+
+    /// The paths at which this tree and another differ, in order.
+    pub(crate) fn differing(&self, other: &Self) -> Vec<String> {
+        let paths: BTreeSet<&String> = self.0.keys().chain(other.0.keys()).collect();
+        let differs = |path: &&&String| self.0.get(**path) != other.0.get(**path);
+        paths
+            .iter()
+            .filter(differs)
+            .map(|path| (*path).clone())
+            .collect()
     }
 }
 

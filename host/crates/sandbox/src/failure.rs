@@ -25,6 +25,8 @@ const NAME_BYTES: usize = 500;
 /// What is known beside the error itself.
 #[derive(Debug)]
 pub(crate) struct Circumstances<'a> {
+    /// Whether there was an instance to call; its start functions run before.
+    pub(crate) began: bool,
     pub(crate) stderr_tail: &'a str,
     pub(crate) memory_refused: Option<Refused>,
     pub(crate) spent: &'a BTreeSet<Budget>,
@@ -55,7 +57,7 @@ pub(crate) fn trapped(error: &wasmtime::Error, seen: &Circumstances<'_>) -> Fail
             format!("more work than its limit of {:?} allows", seen.time_limit),
         )
     } else if let Some(refused) = seen.memory_refused
-        && is_out_of_memory(error, seen.stderr_tail)
+        && (!seen.began || is_out_of_memory(trap, seen.stderr_tail))
     {
         let message = match refused {
             Refused::Memory => {
@@ -75,6 +77,8 @@ pub(crate) fn trapped(error: &wasmtime::Error, seen: &Circumstances<'_>) -> Fail
         )
     } else if let Some(panic) = panic {
         (FailureKind::Panicked, panic)
+    } else if !seen.began && trap.is_none() {
+        (FailureKind::NotStarted, told(error))
     } else {
         (
             FailureKind::Trapped,
@@ -112,11 +116,9 @@ pub(crate) fn returned(message: &str, spent: &BTreeSet<Budget>) -> Failure {
     }
 }
 
-/// Whether a refused request is why the run ended: the step gave up, or it never began, since it wants
-/// more from the start.
-fn is_out_of_memory(error: &wasmtime::Error, stderr: &str) -> bool {
-    let began = error.downcast_ref::<WasmBacktrace>().is_some();
-    stderr.contains("memory allocation of") || error.downcast_ref::<Trap>().is_some() || !began
+/// Whether a refused request is why the step gave up.
+fn is_out_of_memory(trap: Option<Trap>, stderr: &str) -> bool {
+    stderr.contains("memory allocation of") || trap.is_some()
 }
 
 /// What the engine says, in words for people.

@@ -71,7 +71,8 @@ pub(crate) fn run(work: Work<'_>) -> (Verdict, StepRecord) {
     );
     let started = Instant::now();
     let mut store = Store::new(engine, state);
-    let answer = call(&mut store, component, job, expired);
+    let mut began = false;
+    let answer = call(&mut store, component, job, expired, &mut began);
     let fuel = limits.fuel() - store.get_fuel().unwrap_or(0).min(limits.fuel());
     let mut state = store.into_data();
     for line in state.log.finish() {
@@ -85,6 +86,7 @@ pub(crate) fn run(work: Work<'_>) -> (Verdict, StepRecord) {
         Err(error) => Verdict::Failed(failure::trapped(
             &error,
             &Circumstances {
+                began,
                 stderr_tail: &state.log.stderr_tail(),
                 memory_refused: state.memory.refused,
                 spent: &state.files.account.spent,
@@ -103,6 +105,7 @@ fn call(
     component: &wasmtime::component::Component,
     job: Job,
     expired: Arc<AtomicBool>,
+    began: &mut bool,
 ) -> wasmtime::Result<Result<guest::Verdict, String>> {
     store.limiter(|state| &mut state.memory);
     store.set_fuel(job.limits.fuel())?;
@@ -117,8 +120,10 @@ fn call(
     });
     let ready = link::ready(store.engine(), component)?;
     let step: Step = ready.instantiate(&mut *store)?;
+    *began = true;
     step.call_run(store, &to_guest(job.context))
 }
+
 fn record(state: State, fuel: u64) -> StepRecord {
     let State {
         files, log, memory, ..

@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-//! What is written, made and held is counted; a spent budget is an error that the step sees.
+//! What is written and made is counted; a spent budget is an error that the step sees.
 
 use crate::bench::Bench;
 use cofferdam_sandbox::Budget;
-use cofferdam_sandbox::NoConfig;
-use cofferdam_sandbox::Verdict;
 
 const SPENT: &str = "QuotaExceeded";
 
@@ -73,10 +71,17 @@ fn files_directories_and_links_count_when_they_are_made() {
 }
 
 #[test]
-fn handles_are_bounded() {
-    let ran = Bench::writable().run("hoards_handles");
-    assert_eq!(ran.code(), "step-over-budget");
-    assert!(ran.message().contains("open handles"), "{}", ran.message());
+fn whoever_watches_sees_the_lines_that_are_kept_and_no_others() {
+    let ran = Bench::new().run("log_flood");
+    let record = &ran.outcome.record;
+    assert!(record.log_dropped_bytes > 1 << 20);
+    assert!(record.usage.log_bytes <= 64 << 10);
+    let kept: Vec<_> = record
+        .log
+        .iter()
+        .map(|line| (line.level, line.line.clone()))
+        .collect();
+    assert_eq!(ran.seen, kept);
 }
 
 #[test]
@@ -91,34 +96,4 @@ fn a_step_that_fails_for_want_of_budget_says_which() {
         "{ran:?}"
     );
     assert_eq!(bench.text("data/a"), "");
-}
-
-#[test]
-fn a_flood_of_log_lines_is_cut_and_harmless() {
-    let ran = Bench::new().run("log_flood");
-    assert_eq!(ran.outcome.verdict, Verdict::Ok);
-    let record = &ran.outcome.record;
-    assert!(record.usage.log_bytes <= 64 << 10);
-    assert!(record.log_dropped_bytes > 1 << 20);
-    let lines: Vec<&str> = record.log.iter().map(|line| line.line.as_str()).collect();
-    assert_eq!(
-        lines[..5],
-        [
-            "red reversed",
-            "one",
-            "{\"level\":\"error\",\"line\":\"forged\"}",
-            "printed",
-            "printed, too"
-        ]
-    );
-    assert_eq!(ran.seen.len(), record.log.len());
-}
-
-#[test]
-fn a_huge_line_is_stopped_before_it_is_copied() {
-    let mut bench = Bench::new();
-    bench.limits.memory_bytes = 256 << 20;
-    let ran = bench.run_with("one_huge_line", "", &mut NoConfig);
-    assert_eq!(ran.code(), "step-trapped");
-    assert!(ran.outcome.record.log.is_empty());
 }

@@ -17,6 +17,7 @@ mod gate;
 mod grants;
 mod guests;
 mod limits;
+mod operations;
 mod purity;
 mod verdicts;
 #[cfg(feature = "test-switches")]
