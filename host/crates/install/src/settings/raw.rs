@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use cofferdam_package::glob::GlobSet;
 use cofferdam_package::glob::KeyGlobSet;
+use cofferdam_package::keyring::KeyError;
 use cofferdam_package::keyring::KeyRing;
 use cofferdam_package::keyring::PublicKey;
 use cofferdam_package::keyring::Role;
@@ -239,14 +240,14 @@ fn trust(raw: &[RawKey]) -> Result<KeyRing, Mistake> {
                 text.escape_debug()
             )),
         })?;
-        let name = parsed(&entry.name, |text| {
-            if text.is_empty() || text.len() > 200 || text.chars().any(char::is_control) {
-                return Err("a key's name has 1 to 200 bytes and no control characters".to_owned());
-            }
-            Ok(text.to_owned())
+        let name = entry.name.get_ref().clone();
+        ring.add(TrustedKey { key, role, name }).map_err(|error| {
+            let wrong = match error {
+                KeyError::Name { .. } => &entry.name,
+                _ => &entry.key,
+            };
+            Mistake::at(&wrong.span(), error.to_string())
         })?;
-        ring.add(TrustedKey { key, role, name })
-            .map_err(|error| Mistake::at(&entry.key.span(), error.to_string()))?;
     }
     Ok(ring)
 }

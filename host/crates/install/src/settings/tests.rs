@@ -151,3 +151,16 @@ fn two_keys_with_one_id_are_a_mistake() {
     let error = parse(&format!("id = \"a\"\n{entry}{entry}")).unwrap_err();
     assert!(error.starts_with("install.toml:7:7: "), "{error}");
 }
+
+#[test]
+fn a_bad_name_of_a_key_is_shown_where_the_name_stands() {
+    let key = key();
+    for name in ["", "a\\u001bb", "a\\u202eb", &"n".repeat(129)] {
+        let text = format!(
+            "id = \"a\"\n[[trust]]\nkey = \"{}\"\nrole = \"vendor\"\nname = \"{name}\"\n",
+            key.key.as_str()
+        );
+        let error = parse(&text).unwrap_err();
+        assert!(error.starts_with("install.toml:5:8: "), "{error}");
+    }
+}
