@@ -169,6 +169,16 @@ pub fn verify(bytes: &[u8]) -> Result<History, HistoryError> {
     })
 }
 
+/// The line of a record, with its line feed.
+///
+/// # Panics
+/// Never: a record has text keys only.
+pub fn encode(record: &Record) -> Vec<u8> {
+    let mut line = serde_json::to_vec(record).expect("a JSON value can be written");
+    line.push(b'\n');
+    line
+}
+
 /// Appends one record behind the last whole line, cutting a torn one.
 pub(crate) fn append(state: &Dir, entry: Entry) -> Result<Record, HistoryError> {
     let (keep_bytes, last) = last_line(state)?;
@@ -191,8 +201,7 @@ pub(crate) fn append(state: &Dir, entry: Entry) -> Result<Record, HistoryError> 
         kind: entry.kind,
         body: entry.body,
     };
-    let mut line = serde_json::to_vec(&record).expect("a JSON value can be written");
-    line.push(b'\n');
+    let line = encode(&record);
     durable::append(state, layout::HISTORY, keep_bytes, &line).map_err(|source| {
         HistoryError::Io {
             doing: "append to",

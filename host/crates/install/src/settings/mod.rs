@@ -27,7 +27,7 @@ use cofferdam_package::signature::SignatureRule;
 use crate::error::io_code;
 use crate::layout;
 
-pub(crate) use template::render;
+pub use template::render;
 
 /// Stops a file that is not ours from being read into memory; a real one has a few kilobytes.
 const CAP_BYTES: u64 = 1024 * 1024;

@@ -7,7 +7,7 @@ use cofferdam_package::keyring::TrustedKey;
 use cofferdam_package::manifest::PackageId;
 
 /// The text of a new `install.toml`; it parses to exactly what is given, and defaults.
-pub(crate) fn render(
+pub fn render(
     id: &PackageId,
     roles: &[String],
     trust: &[TrustedKey],
