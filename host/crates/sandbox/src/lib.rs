@@ -17,6 +17,8 @@ mod cache;
 mod child;
 mod code;
 mod confine;
+#[doc(hidden)]
+pub mod driven;
 mod engine;
 mod failure;
 mod fs;

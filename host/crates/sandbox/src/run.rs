@@ -186,14 +186,14 @@ fn held(tree: &cap_std::fs::Dir) -> std::io::Result<File> {
 }
 
 /// Serves what a runner asks for.
-struct Desk<'a> {
-    config: &'a mut dyn ConfigAccess,
-    observer: &'a mut dyn Observer,
-    log: &'a mut Log,
+pub(crate) struct Desk<'a> {
+    pub(crate) config: &'a mut dyn ConfigAccess,
+    pub(crate) observer: &'a mut dyn Observer,
+    pub(crate) log: &'a mut Log,
 }
 
 impl Desk<'_> {
-    fn serve(&mut self, said: Said) -> Option<Reply> {
+    pub(crate) fn serve(&mut self, said: Said) -> Option<Reply> {
         match said {
             Said::Asked(request) => return Some(self.answer(request)),
             Said::Log(line) => {
@@ -280,7 +280,7 @@ fn not_started(message: &str) -> Failure {
 }
 
 /// The words of a verdict, made harmless here too.
-fn cleaned(verdict: Verdict) -> Verdict {
+pub(crate) fn cleaned(verdict: Verdict) -> Verdict {
     let clean = |text: String| clean(&text, MESSAGE_BYTES);
     match verdict {
         Verdict::Ok | Verdict::Healthy => verdict,
