@@ -24,6 +24,10 @@ sample:
 languages *names:
     cargo xtask languages {{names}}
 
+# libFuzzer on one target of tests/fuzz until it is stopped, such as `just fuzz resolver -max_total_time=600`.
+fuzz target *args:
+    cargo xtask fuzz {{target}} {{args}}
+
 # Update two real programs from the registries, compare every byte, print sizes, times and memory.
 real:
     cargo xtask real

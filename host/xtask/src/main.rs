@@ -8,6 +8,7 @@ mod bench;
 mod crash;
 mod demo;
 mod failure;
+mod fuzz;
 mod languages;
 mod lint;
 mod need;
@@ -37,7 +38,9 @@ usage: cargo xtask TASK
   bench sandbox
            what steps cost, side by side with the same work outside of the sandbox
   languages [NAME…]
-           one step in every language, or in those named: build, run, compare every byte";
+           one step in every language, or in those named: build, run, compare every byte
+  fuzz TARGET [-max_total_time=600 …]
+           libFuzzer on a target of tests/fuzz, on nightly";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = env::args().skip(1).collect();
@@ -63,6 +66,7 @@ fn carry_out(words: &[&str]) -> Outcome {
         ["real"] => real::run,
         ["bench", "sandbox"] => bench::sandbox,
         ["crash", words @ ..] => return crash::run(&Repo::find()?, words),
+        ["fuzz", target, options @ ..] => return fuzz::run(&Repo::find()?, target, options),
         [] | ["help" | "-h" | "--help"] => {
             say::line(USAGE);
             return Ok(());

@@ -27,6 +27,32 @@ pub(crate) fn wasm_target(repo: &Repo) -> Outcome {
         .run()
 }
 
+/// Makes sure that there is a nightly toolchain: libFuzzer needs its instrumentation.
+pub(crate) fn nightly() -> Outcome {
+    if Tool::new("rustup")
+        .args(["run", "nightly", "rustc", "--version"])
+        .succeeds()
+    {
+        return Ok(());
+    }
+    say::note("there is no nightly toolchain: installing it");
+    Tool::new("rustup")
+        .args(["toolchain", "install", "nightly", "--profile", "minimal"])
+        .run()
+}
+
+/// Makes sure that `cargo fuzz` is there.
+pub(crate) fn cargo_fuzz(repo: &Repo) -> Outcome {
+    if Tool::cargo().args(["fuzz", "--version"]).succeeds() {
+        return Ok(());
+    }
+    say::note("cargo-fuzz is missing: installing it");
+    Tool::cargo()
+        .args(["install", "--locked", "cargo-fuzz"])
+        .within(&repo.root)
+        .run()
+}
+
 /// A tool that tests compare us with: how to ask whether it is there, and Debian's package of it.
 struct Stock {
     name: &'static str,

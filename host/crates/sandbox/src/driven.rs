@@ -416,6 +416,9 @@ impl Driven {
     }
 }
 
+/// The lines that a message added to the log, and the end that it told, if it did.
+pub type Heard = (Vec<LogLine>, Option<(Verdict, StepRecord)>);
+
 /// What the host makes of one frame from a child: lines for the log, or the end.
 ///
 /// # Errors
@@ -425,7 +428,7 @@ pub fn heard(
     log_bytes: u64,
     config: &mut dyn ConfigAccess,
     observer: &mut dyn Observer,
-) -> Result<(Vec<LogLine>, Option<(Verdict, StepRecord)>), String> {
+) -> Result<Heard, String> {
     let said: Said = rmp_serde::from_slice(frame).map_err(|error| error.to_string())?;
     let mut log = Log::new(log_bytes);
     if let Said::Done(end) = said {
@@ -455,10 +458,6 @@ fn at(unix_s: u64) -> types::NewTimestamp {
     })
 }
 
-#[expect(
-    clippy::needless_pass_by_value,
-    reason = "used as a function value in `map`"
-)]
 fn facts(stat: types::DescriptorStat) -> Facts {
     Facts {
         kind: word(stat.type_),

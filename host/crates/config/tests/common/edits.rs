@@ -174,11 +174,10 @@ fn says(
 fn lost_comments(before: &Document, after: &Document, edit: &Edit) -> Option<String> {
     let (Edit::Set(key, _) | Edit::Remove(key) | Edit::Rename(key, _)) = edit;
     match before.get(key) {
-        Ok(None) => {}
         Ok(Some(Value::Scalar(Scalar::Text(text)))) if text.contains(['#', ';', '/', '\n']) => {
             return None;
         }
-        Ok(Some(Value::Scalar(_))) => {}
+        Ok(None | Some(Value::Scalar(_))) => {}
         Ok(Some(Value::List(_))) | Err(_) => return None,
     }
     let marks: &[&str] = match before.format() {

@@ -7,12 +7,7 @@ use cofferdam_package::keyring::TrustedKey;
 use cofferdam_package::manifest::PackageId;
 
 /// The text of a new `install.toml`; it parses to exactly what is given, and defaults.
-pub fn render(
-    id: &PackageId,
-    roles: &[String],
-    trust: &[TrustedKey],
-    live: &[String],
-) -> String {
+pub fn render(id: &PackageId, roles: &[String], trust: &[TrustedKey], live: &[String]) -> String {
     let roles: Vec<String> = roles.iter().map(|role| quoted(role)).collect();
     let mut text = format!(
         "# This install, as its operator wants it. Every command reads this file; none writes it.\n\
