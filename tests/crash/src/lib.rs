@@ -24,6 +24,7 @@ pub mod disk;
 pub mod facts;
 pub mod fault;
 mod filter;
+mod guests;
 pub mod journal;
 pub mod machine;
 pub mod oplog;

@@ -15,8 +15,6 @@
     reason = "what is on a machine is asked of the machine"
 )]
 
-#[path = "../../suite/harness/guests.rs"]
-mod guests;
 #[path = "../../suite/harness/ran.rs"]
 #[allow(
     dead_code,
@@ -31,6 +29,7 @@ mod service;
 #[allow(dead_code, reason = "the suite uses the rest")]
 mod source;
 
+use crate::guests;
 use std::ffi::OsStr;
 use std::fs;
 use std::path::Path;

@@ -314,6 +314,7 @@ impl<'a> Stand<'a> {
             },
             stdout: all_of(&mut stdout)?,
             stderr: all_of(&mut stderr)?,
+            peak_bytes: 0,
         };
         Ok((run, ran))
     }

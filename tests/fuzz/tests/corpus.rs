@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Every target on its corpus, and on inputs that are the same on every machine: what fails here fails
 //! for whoever mends it. For as long as you like, it is `cargo xtask fuzz TARGET`.
+#![expect(
+    clippy::unwrap_used,
+    reason = "a corpus that cannot be read fails the test"
+)]
 
 use std::collections::BTreeSet;
 use std::fs;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Does what its lines say and tells how each went: `read data/a: ok hello`. The lines come as the
 //! service's output, since that is the one long text a step is given; without one, from the file
-//! `script` of the tree. After the line `strict` the first line that fails is the step's failure.
-//! `script` of the tree, or from one that ends in the number of the step: `script-1` of `step-1`.
+//! `script` of the tree, or from one that ends in the number of the step: `script-1` of `step-1`. After
+//! the line `strict` the first line that fails is the step's failure.
 use cofferdam_sdk::prelude::*;
 use std::fs;
 use std::io;

@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 //! A command that has ended: its exit code and what it printed.
 
+use std::process::Child;
 use std::process::Command;
+use std::process::Stdio;
 
 use serde_json::Value;
+use wait4::Wait4;
 
 /// How a command ended.
 #[derive(Debug)]
@@ -14,16 +17,32 @@ pub(crate) struct Ran {
     pub(crate) stdout: String,
     /// Standard error.
     pub(crate) stderr: String,
+    /// The most memory that it, or one process that it waited for, had at once, in bytes.
+    pub(crate) peak_bytes: u64,
 }
 
 impl Ran {
-    /// Runs a command to its end.
-    pub(super) fn of(command: &mut Command) -> Self {
-        let output = command.output().unwrap();
+    /// Runs a command to its end and keeps what it said.
+    pub(crate) fn of(command: &mut Command) -> Self {
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        Self::at_the_end_of(command.spawn().unwrap())
+    }
+
+    /// Waits for the end of a process whose output was left to us.
+    pub(crate) fn at_the_end_of(mut child: Child) -> Self {
+        let stdout = child.stdout.take().unwrap();
+        let stderr = std::thread::spawn({
+            let stderr = child.stderr.take().unwrap();
+            move || std::io::read_to_string(stderr).unwrap()
+        });
+        let stdout = std::io::read_to_string(stdout).unwrap();
+        let stderr = stderr.join().unwrap();
+        let ended = child.wait4().unwrap();
         Self {
-            exit: output.status.code(),
-            stdout: String::from_utf8(output.stdout).unwrap(),
-            stderr: String::from_utf8(output.stderr).unwrap(),
+            exit: ended.status.code(),
+            stdout,
+            stderr,
+            peak_bytes: ended.rusage.maxrss,
         }
     }
 

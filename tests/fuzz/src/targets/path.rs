@@ -34,7 +34,7 @@ pub fn target(data: &[u8]) {
         "folding twice is folding once"
     );
     if let Err(error) = check_symlink_target(&path, target) {
-        known(error.code(), CODES)
+        known(error.code(), CODES);
     } else {
         let directory = path.parent().unwrap_or_default();
         assert!(

@@ -1,6 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Builds guests of `tests/guests`, as components.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "a bench without its guests has nothing to say"
+)]
+
 use std::path::Path;
 use std::path::PathBuf;
 use std::process::Command;
@@ -35,20 +40,4 @@ pub(super) fn build(
         .unwrap();
     assert!(status.success(), "the guests do not build");
     target.join("wasm32-wasip2/release/examples")
-}
-//! The guests of `tests/guests`, built once per run, as components.
-
-use std::path::Path;
-use std::path::PathBuf;
-use std::sync::LazyLock;
-
-static BUILT: LazyLock<PathBuf> = LazyLock::new(|| {
-    cofferdam_guests::build(Path::new(env!("CARGO_TARGET_TMPDIR"))).expect("guests that build")
-});
-
-/// The component of a guest, built.
-pub(crate) fn guest(name: &str) -> PathBuf {
-    let component = BUILT.join(format!("{name}.wasm"));
-    assert!(component.is_file(), "there is no guest `{name}`");
-    component
 }
