@@ -3,6 +3,11 @@
 //!
 //! `cargo run --package cofferdam-fuzz --example make_corpus`. Everything else in `corpus/` is text, or an
 //! input that a fuzzer found.
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a corpus that cannot be made is seen at once"
+)]
 
 use std::collections::BTreeMap;
 use std::fs;

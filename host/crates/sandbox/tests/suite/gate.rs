@@ -125,12 +125,13 @@ fn a_component_made_of_components_is_judged_like_any_other() {
                     (func (export "take") (param i32 i32)))
                 (core instance $i (instantiate $m))
                 (func (export "take") (param "text" string)
-                    (canon lift (core func $i "take") (memory $i "memory") (realloc (func $i "realloc")))))
+                    (canon lift (core func $i "take") (memory (core memory $i "memory"))
+                        (realloc (core func $i "realloc")))))
             (component $outer
                 (import "take" (func $take (param "text" string)))
                 (core module $libc (memory (export "memory") 1))
                 (core instance $libc (instantiate $libc))
-                (core func $take (canon lower (func $take) (memory $libc "memory")))
+                (core func $take (canon lower (func $take) (memory (core memory $libc "memory"))))
                 (core module $m
                     (import "host" "take" (func $take (param i32 i32)))
                     (func (export "run") (call $take (i32.const 0) (i32.const 1))))
