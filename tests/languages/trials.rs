@@ -23,7 +23,9 @@ fn trials(_ctx: &Context) -> Result<Verdict> {
     met("send a datagram", UdpSocket::bind("0.0.0.0:0"));
     let record = HashMap::from([("schema", "1")]);
     let time = record.get("time");
-    Ok(Verdict::refuse(*time.expect("the record has no `time of the record`")))
+    Ok(Verdict::refuse(
+        *time.expect("the record has no `time of the record`"),
+    ))
 }
 
 fn met<T, E: Display>(what: &str, attempt: Result<T, E>) {

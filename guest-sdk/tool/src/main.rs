@@ -54,7 +54,9 @@ fn carry_out(words: &[&str]) -> Result<String> {
             let denied = network::deny(&read(input)?)?;
             write(output, &denied.component)?;
             let denied = denied.interfaces.join(", ");
-            Ok(format!("{output}: answered inside, always denied: {denied}"))
+            Ok(format!(
+                "{output}: answered inside, always denied: {denied}"
+            ))
         }
         [] | ["help" | "-h" | "--help"] => Ok(USAGE.to_owned()),
         other => bail!("no command `{}`\n\n{USAGE}", other.join(" ")),

@@ -159,7 +159,11 @@ fn module(resolve: &Resolve, world: WorldId) -> Result<String> {
     for offset in [1, 2, 4, 8] {
         let at = answer_at(offset);
         writeln!(answers, "(data (i32.const {at}) \"\\01\")")?;
-        writeln!(answers, "(data (i32.const {}) \"\\{case:02x}\")", at + offset)?;
+        writeln!(
+            answers,
+            "(data (i32.const {}) \"\\{case:02x}\")",
+            at + offset
+        )?;
     }
     let room = (64 << 10) - TEXTS;
     Ok(format!(

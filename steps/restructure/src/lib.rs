@@ -68,7 +68,10 @@ fn convert(path: &Path) -> Result<bool> {
     };
     // Beside the old one, then over it, which keeps its mode and owner.
     let beside = path.with_added_extension("new");
-    fs::write(&beside, format!("{}\n", serde_json::to_string_pretty(&new)?))?;
+    fs::write(
+        &beside,
+        format!("{}\n", serde_json::to_string_pretty(&new)?),
+    )?;
     fs::rename(beside, path)?;
     Ok(true)
 }

@@ -118,7 +118,11 @@ fn every_function_that_can_say_so_denies_and_the_others_lead_nowhere() {
     let module = module(&resolve, world).unwrap();
     let body = |function: &str| {
         let line = module.lines().find(|line| line.contains(function)).unwrap();
-        line.rsplit_once("(result i32)").unwrap().1.trim().to_owned()
+        line.rsplit_once("(result i32)")
+            .unwrap()
+            .1
+            .trim()
+            .to_owned()
     };
     // Results whose payload lies behind 8, 4 and 4 bytes.
     assert_eq!(body("[method]tcp-socket.idle-time"), "i32.const 112)");
@@ -127,8 +131,14 @@ fn every_function_that_can_say_so_denies_and_the_others_lead_nowhere() {
     assert_eq!(body("[method]tcp-socket.is-listening"), "unreachable)");
     assert_eq!(body("#instance-network"), "(call $network (i32.const 1)))");
     // An error, and the number of its case.
-    assert!(module.contains("(data (i32.const 96) \"\\01\")"), "{module}");
-    assert!(module.contains("(data (i32.const 100) \"\\01\")"), "{module}");
+    assert!(
+        module.contains("(data (i32.const 96) \"\\01\")"),
+        "{module}"
+    );
+    assert!(
+        module.contains("(data (i32.const 100) \"\\01\")"),
+        "{module}"
+    );
 }
 
 #[test]
