@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Closes the way to the network that some runtimes import whatever a program does.
 //!
-//! CPython's libraries import `wasi:sockets`, which no step may have. This puts the component together
+//! `CPython`'s libraries import `wasi:sockets`, which no step may have. This puts the component together
 //! with a second one that has these interfaces, and whose every function answers `access-denied`: then
 //! the result imports no sockets at all, the gate needs no exception, and a program that tries to connect
 //! gets an error that it can catch. The second component is made here, from the very types that the first

@@ -111,7 +111,7 @@ fn sockets_are_no_longer_imported_and_the_rest_is_as_it_was() {
 fn every_function_that_can_say_so_denies_and_the_others_lead_nowhere() {
     let mut resolve = Resolve::default();
     resolve.push_str("sockets.wit", SOCKETS).unwrap();
-    let exports: String = ALL.iter().map(|it| format!("export {it};")).collect();
+    let exports = ALL.map(|it| format!("export {it};")).join(" ");
     let text = format!("package acme:closed; world closed {{ {exports} }}");
     let package = resolve.push_str("closed.wit", &text).unwrap();
     let world = resolve.select_world(&[package], None).unwrap();
