@@ -3,7 +3,9 @@
 //!
 //! No call in these lists opens a connection, starts a program, signals or looks at another process,
 //! changes an owner of the machine's state, or names a file other than through a directory handle
-//! (where landlock and the path layer decide).
+//! (where landlock and the path layer decide). Two calls can do more than a child needs, and are held to
+//! what it does need: `tgkill` to this process, for `abort`, and `fcntl` to flags and copies, since it
+//! can also have the kernel signal whoever it names.
 
 use super::Wall;
 use super::WallKind;
@@ -34,7 +36,6 @@ const EVERYBODY: &[i64] = &[
     libc::SYS_close,
     libc::SYS_exit,
     libc::SYS_exit_group,
-    libc::SYS_fcntl,
     libc::SYS_fstat,
     libc::SYS_futex,
     libc::SYS_getpid,
@@ -65,7 +66,6 @@ const EVERYBODY: &[i64] = &[
     libc::SYS_set_robust_list,
     libc::SYS_sigaltstack,
     libc::SYS_statx,
-    libc::SYS_tgkill,
     libc::SYS_write,
     libc::SYS_writev,
     #[cfg(target_arch = "x86_64")]
@@ -115,6 +115,9 @@ pub(super) fn raise(calls: Calls) -> Wall {
 fn program(calls: Calls) -> Result<Vec<BpfProgram>, seccompiler::Error> {
     let mut rules: BTreeMap<i64, Vec<SeccompRule>> = BTreeMap::new();
     rules.extend(EVERYBODY.iter().map(|call| (*call, Vec::new())));
+    let this_process = rustix::process::getpid().as_raw_pid();
+    rules.insert(libc::SYS_tgkill, one_of(0, &[this_process])?);
+    rules.insert(libc::SYS_fcntl, one_of(1, &DESCRIPTORS)?);
     let mut programs = Vec::new();
     match calls {
         Calls::Runner => rules.extend(FILES.iter().map(|call| (*call, Vec::new()))),
@@ -131,8 +134,7 @@ fn program(calls: Calls) -> Result<Vec<BpfProgram>, seccompiler::Error> {
             rules.extend(missing.iter().map(|call| (*call, Vec::new())));
             let thread = argument(0, SeccompCmpOp::MaskedEq(THREAD), THREAD)?;
             rules.insert(libc::SYS_clone, vec![SeccompRule::new(vec![thread])?]);
-            let name = argument(0, SeccompCmpOp::Eq, libc::PR_SET_NAME as u64)?;
-            rules.insert(libc::SYS_prctl, vec![SeccompRule::new(vec![name])?]);
+            rules.insert(libc::SYS_prctl, one_of(0, &[libc::PR_SET_NAME])?);
         }
     }
     programs.push(filter(
@@ -145,6 +147,24 @@ fn program(calls: Calls) -> Result<Vec<BpfProgram>, seccompiler::Error> {
 
 /// What `clone` is given for a thread, and for nothing that is a process of its own.
 const THREAD: u64 = (libc::CLONE_THREAD | libc::CLONE_VM | libc::CLONE_SIGHAND) as u64;
+
+/// What `fcntl` is for here: flags of a descriptor, and copies of it.
+const DESCRIPTORS: [i32; 5] = [
+    libc::F_DUPFD_CLOEXEC,
+    libc::F_GETFD,
+    libc::F_SETFD,
+    libc::F_GETFL,
+    libc::F_SETFL,
+];
+
+/// One rule for each value that an argument may have.
+fn one_of(index: u8, values: &[i32]) -> Result<Vec<SeccompRule>, seccompiler::Error> {
+    let rule = |value: &i32| {
+        let value = argument(index, SeccompCmpOp::Eq, *value as u64)?;
+        Ok(SeccompRule::new(vec![value])?)
+    };
+    values.iter().map(rule).collect()
+}
 
 fn argument(
     index: u8,
@@ -168,3 +188,6 @@ fn filter(
     )?;
     Ok(filter.try_into()?)
 }
+
+#[cfg(test)]
+mod tests;
