@@ -131,10 +131,7 @@ pub(crate) fn read(state: &Dir) -> Result<History, HistoryError> {
 /// A line that is no record, has the wrong number, or does not carry the hash of the line before
 /// it.
 pub fn verify(bytes: &[u8]) -> Result<History, HistoryError> {
-    let whole = bytes
-        .iter()
-        .rposition(|byte| *byte == b'\n')
-        .map_or(0, |at| at + 1);
+    let whole = written_whole(bytes);
     let mut records = Vec::new();
     let mut prev = Digest::of(b"");
     for (line, number) in bytes[..whole]
@@ -167,6 +164,24 @@ pub fn verify(bytes: &[u8]) -> Result<History, HistoryError> {
         records,
         torn_bytes: (bytes.len() - whole) as u64,
     })
+}
+
+/// How many bytes were written whole: all up to the last line feed, but for a last line that holds a
+/// zero byte. A record has none; it is what a power cut leaves of the parts of a write that did not
+/// reach the disk, also when those behind them did.
+fn written_whole(bytes: &[u8]) -> usize {
+    let lines = behind_last_line_feed(bytes);
+    let begin = behind_last_line_feed(&bytes[..lines.saturating_sub(1)]);
+    if bytes[begin..lines].contains(&0) {
+        begin
+    } else {
+        lines
+    }
+}
+
+fn behind_last_line_feed(bytes: &[u8]) -> usize {
+    let found = bytes.iter().rposition(|byte| *byte == b'\n');
+    found.map_or(0, |at| at + 1)
 }
 
 /// The line of a record, with its line feed.
@@ -227,18 +242,19 @@ fn last_line(state: &Dir) -> Result<(u64, Option<Vec<u8>>), HistoryError> {
         let start = length.saturating_sub(window);
         let mut bytes = vec![0; (length - start) as usize];
         file.read_exact_at(&mut bytes, start).map_err(io)?;
-        let end = bytes.iter().rposition(|byte| *byte == b'\n');
-        let begin = end.and_then(|end| bytes[..end].iter().rposition(|byte| *byte == b'\n'));
-        match (end, begin) {
-            (Some(end), Some(begin)) => {
-                return Ok((start + end as u64 + 1, Some(bytes[begin + 1..end].to_vec())));
+        let whole = written_whole(&bytes);
+        let Some(end) = whole.checked_sub(1) else {
+            if start == 0 {
+                return Ok((0, None));
             }
-            (Some(end), None) if start == 0 => {
-                return Ok((end as u64 + 1, Some(bytes[..end].to_vec())));
-            }
-            (None, _) if start == 0 => return Ok((0, None)),
-            (Some(_) | None, _) => window = window.saturating_mul(4),
+            window = window.saturating_mul(4);
+            continue;
+        };
+        let begin = behind_last_line_feed(&bytes[..end]);
+        if begin > 0 || start == 0 {
+            return Ok((start + whole as u64, Some(bytes[begin..end].to_vec())));
         }
+        window = window.saturating_mul(4);
     }
 }
 

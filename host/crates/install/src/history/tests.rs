@@ -105,3 +105,30 @@ fn a_record_longer_than_a_window_is_still_found_from_the_end() {
     append(&dir, entry(3)).unwrap();
     assert_eq!(read(&dir).unwrap().records.len(), 3);
 }
+
+#[test]
+fn a_last_record_of_which_any_part_was_not_written_is_torn() {
+    let (_temporary, dir, bytes) = with_records(3);
+    let before = with_records(2).2.len();
+    for (from, to) in [(0, 1), (0, 40), (40, 41), (0, bytes.len() - before - 1)] {
+        let mut torn = bytes.clone();
+        torn[before + from..before + to].fill(0);
+        let history = verify(&torn).unwrap();
+        assert_eq!(history.records.len(), 2, "{from} to {to}");
+        assert_eq!(history.torn_bytes, (bytes.len() - before) as u64);
+        dir.write(HISTORY, &torn).unwrap();
+        append(&dir, entry(9)).unwrap();
+        assert_eq!(read(&dir).unwrap().records.len(), 3);
+    }
+}
+
+#[test]
+fn a_zero_byte_in_an_earlier_record_is_told() {
+    let (_temporary, _dir, bytes) = with_records(3);
+    let before = with_records(2).2.len();
+    for at in [0, before - 2] {
+        let mut edited = bytes.clone();
+        edited[at] = 0;
+        verify(&edited).unwrap_err();
+    }
+}
