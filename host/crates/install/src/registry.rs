@@ -18,6 +18,7 @@ use serde::Deserialize;
 use serde::Serialize;
 
 use crate::durable;
+use crate::durable::SyncFs;
 use crate::error::Doing as _;
 use crate::error::InstallError;
 use crate::layout;
@@ -62,6 +63,11 @@ impl Registry {
         std::fs::create_dir_all(&self.folder)
             .doing(|| format!("create `{}`", self.folder.display()))?;
         let folder = self.open()?;
+        // Before: the folder, and those above it that are new, may be gone after a power cut, with what is
+        // in them. After: they stay.
+        SyncFs::open(&folder)
+            .and_then(|mut made| made.sync())
+            .doing(|| format!("write `{}` down", self.folder.display()))?;
         let name = entry_name(&real);
         let entry = Registered {
             cofferdam: FORMAT.to_owned(),
