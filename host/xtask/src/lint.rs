@@ -19,8 +19,8 @@ const CHECKS: [&str; 4] = [
 ];
 
 /// What only tests build.
-const SWITCHABLE: &str =
-    "clippy --workspace --features cofferdam-sandbox/test-switches --all-targets -- -D warnings";
+const SWITCHABLE: &str = "clippy --workspace --features \
+     cofferdam-sandbox/test-switches,cofferdam-install/test-switches --all-targets -- -D warnings";
 
 /// What steps, guests and the sample's program are allowed besides: `clippy.toml` bans for the product.
 const ELSEWHERE: [&str; 2] = ["--allow", "clippy::disallowed_methods"];

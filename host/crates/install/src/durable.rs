@@ -32,6 +32,11 @@ use crate::layout::temporary_of;
 
 #[cfg(test)]
 pub(crate) mod fault;
+mod step;
+#[cfg(feature = "test-switches")]
+mod switches;
+
+use step::Step;
 
 /// Files of the state directory are ours alone.
 const PRIVATE_FILE: Mode = Mode::from_raw_mode(0o600);
@@ -84,9 +89,7 @@ pub(crate) fn write_synced(dir: &Dir, name: &str, bytes: &[u8]) -> io::Result<()
 
 /// Syncs one file.
 pub(crate) fn sync_file(file: &File) -> io::Result<()> {
-    #[cfg(test)]
-    fault::before("sync-file")?;
-    file.sync_all()
+    Step::SyncFile(file).take()
 }
 
 /// Replaces document `name` whole: a reader, and a crash at any instant, see the old bytes or the
@@ -109,10 +112,7 @@ pub(crate) fn replace_file(dir: &Dir, name: &str, bytes: &[u8]) -> io::Result<()
 /// Crash before: `to` is the old file. After: `to` is the new one; after a power cut either, until
 /// the directory is synced.
 pub(crate) fn rename_over(dir: &Dir, from: &str, to: &str) -> io::Result<()> {
-    #[cfg(test)]
-    fault::before("rename")?;
-    rustix::fs::renameat(dir, from, dir, to)?;
-    Ok(())
+    rename((dir, from), (dir, to), RenameFlags::empty())
 }
 
 /// Moves `from` to a name that must be free.
@@ -126,10 +126,7 @@ pub(crate) fn move_to_free_name(
     to_dir: &Dir,
     to: &str,
 ) -> io::Result<()> {
-    #[cfg(test)]
-    fault::before("move")?;
-    rustix::fs::renameat_with(from_dir, from, to_dir, to, RenameFlags::NOREPLACE)?;
-    Ok(())
+    rename((from_dir, from), (to_dir, to), RenameFlags::NOREPLACE)
 }
 
 /// Exchanges two names in one indivisible operation: the commit.
@@ -138,21 +135,16 @@ pub(crate) fn move_to_free_name(
 /// slot; after a power cut either of the two, until both directories are synced, and never a
 /// mixture.
 pub(crate) fn exchange(a_dir: &Dir, a: &str, b_dir: &Dir, b: &str) -> io::Result<()> {
-    #[cfg(test)]
-    fault::before("exchange")?;
-    rustix::fs::renameat_with(a_dir, a, b_dir, b, RenameFlags::EXCHANGE)?;
-    Ok(())
+    rename((a_dir, a), (b_dir, b), RenameFlags::EXCHANGE)
+}
+
+fn rename(from: (&Dir, &str), to: (&Dir, &str), flags: RenameFlags) -> io::Result<()> {
+    Step::Rename { from, to, flags }.take()
 }
 
 /// Syncs the names in a directory.
 pub(crate) fn sync_directory(dir: &Dir) -> io::Result<()> {
-    #[cfg(test)]
-    fault::before("sync-directory")?;
-    // Opened anew, since a handle may be a path-only one, which cannot be synced.
-    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    let fd = rustix::fs::openat(dir, ".", flags, Mode::empty())?;
-    rustix::fs::fsync(fd)?;
-    Ok(())
+    Step::SyncDirectory(dir).take()
 }
 
 /// Appends `bytes` to file `name` after its first `keep_bytes`, cutting whatever follows them, and
@@ -177,11 +169,9 @@ pub(crate) fn append(dir: &Dir, name: &str, keep_bytes: u64, bytes: &[u8]) -> io
 
 /// Removes file `name`; that it is not there is as good.
 pub(crate) fn remove_file(dir: &Dir, name: &str) -> io::Result<()> {
-    #[cfg(test)]
-    fault::before("remove-file")?;
-    match rustix::fs::unlinkat(dir, name, AtFlags::empty()) {
-        Ok(()) | Err(Errno::NOENT) => Ok(()),
-        Err(error) => Err(error.into()),
+    match (Step::Remove { dir, name }).take() {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        Ok(()) | Err(_) => Ok(()),
     }
 }
 
@@ -315,16 +305,9 @@ impl SyncFs {
         }
         // Before: everything built may be lost in a power cut; the journal does not count on it.
         // After: it is all on the disk, and the journal may name it.
-        let result = self.sync_once();
+        let result = Step::SyncFileSystem(&self.fd).take();
         self.failed = result.is_err();
         result
-    }
-
-    fn sync_once(&self) -> io::Result<()> {
-        #[cfg(test)]
-        fault::before("sync-file-system")?;
-        rustix::fs::syncfs(&self.fd)?;
-        Ok(())
     }
 }
 
