@@ -2,6 +2,7 @@
 //! One command at a time works on an install; the others say who it is, and looking is always allowed.
 
 use std::fs;
+use std::path::Path;
 use std::path::PathBuf;
 use std::process::Child;
 use std::process::Stdio;
@@ -69,6 +70,7 @@ impl Held {
 fn a_second_command_is_refused_and_told_who_works() {
     let held = Held::new();
     let before = Snapshot::of(held.install);
+    let started = now();
     let mut child = held.apply();
     let package = held.new.to_str().unwrap();
     for arguments in [
@@ -86,7 +88,12 @@ fn a_second_command_is_refused_and_told_who_works() {
         let holder = &ran.json()["error"]["details"]["holder"];
         assert_eq!(holder["pid"], child.id());
         assert_eq!(holder["command"], "apply");
+        let since = holder["since_unix_s"].as_u64().unwrap();
+        assert!(since >= started && since <= now());
     }
+    let all = held.machine.run(["recover", "--all", "--json"]).expect(8);
+    let holder = &all.json()["installs"][0]["error"]["details"]["holder"];
+    assert_eq!(holder["pid"], child.id());
     let status = held.machine.status(held.install);
     assert_eq!(status["state"], "working");
     assert_eq!(status["holder"]["pid"], child.id());
@@ -100,6 +107,108 @@ fn a_second_command_is_refused_and_told_who_works() {
     assert!(child.wait().unwrap().success());
     assert_eq!(held.service.log(), ["stop one", "start two"]);
     assert_eq!(held.machine.status(held.install)["version"], "1.1.0");
+}
+
+/// Seconds since 1970.
+fn now() -> u64 {
+    let since = std::time::SystemTime::UNIX_EPOCH.elapsed();
+    since.unwrap().as_secs()
+}
+
+#[test]
+fn a_lock_is_met_by_whatever_name_the_install_is_reached() {
+    let held = Held::new();
+    let mut child = held.apply();
+    let link = held.machine.str("link");
+    std::os::unix::fs::symlink(held.install, link).unwrap();
+    let folder = held.machine.str("folder");
+    std::os::unix::fs::symlink(held.machine.path("opt"), folder).unwrap();
+    let mut names = vec![
+        link.to_owned(),
+        format!("{folder}/agent"),
+        "opt/agent".to_owned(),
+        "opt/../opt/./agent/".to_owned(),
+    ];
+    let mounted = Mounted::bind(&held.machine.path("opt"), held.machine.path("mounted"));
+    if let Some(mounted) = &mounted {
+        names.push(mounted.0.join("agent").display().to_string());
+    }
+    for name in names {
+        let package = held.new.to_str().unwrap();
+        let ran = held.machine.run(["apply", &name, package, "--json"]);
+        let ran = ran.expect(8);
+        assert_eq!(ran.code(), "busy", "{name}");
+        let holder = &ran.json()["error"]["details"]["holder"];
+        assert_eq!(holder["pid"], child.id(), "{name}");
+        assert_eq!(held.machine.status(&name)["holder"], *holder, "{name}");
+    }
+    held.open_the_gate();
+    assert!(child.wait().unwrap().success());
+}
+
+/// A directory that stands at a second place, until this is dropped.
+struct Mounted(PathBuf);
+
+impl Mounted {
+    /// Mounts `directory` at `place` too; none where we may not.
+    fn bind(directory: &Path, place: PathBuf) -> Option<Self> {
+        if !rustix::process::geteuid().is_root() {
+            println!("not tried: a bind mount, which only root can make");
+            return None;
+        }
+        fs::create_dir(&place).unwrap();
+        rustix::mount::mount_bind(directory, &place).unwrap();
+        Some(Self(place))
+    }
+}
+
+impl Drop for Mounted {
+    fn drop(&mut self) {
+        let flags = rustix::mount::UnmountFlags::DETACH;
+        rustix::mount::unmount(&self.0, flags).unwrap();
+    }
+}
+
+#[test]
+fn rubbish_in_a_lock_file_keeps_nobody_from_working_and_names_nobody() {
+    let machine = Machine::new();
+    let old = machine.source("1.0.0").file("agent", "one").pack();
+    let new = machine.source("1.1.0").file("agent", "two").pack();
+    let install = machine.adopted(&old);
+    let lock = format!("{install}.cofferdam/lock");
+    // A process that ran long ago, and one that runs, but began at another time.
+    let dead = |pid: u32| {
+        format!(
+            "{{\"pid\":{pid},\"process_started_ticks\":1,\"command\":\"apply\",\"since_unix_s\":5}}\n"
+        )
+    };
+    for rubbish in [
+        Vec::new(),
+        b"\n".to_vec(),
+        vec![0; 100_000],
+        b"{\"pid\":".to_vec(),
+        b"{\"pid\":-1}\n".to_vec(),
+        b"\xff\xfe[[[[".to_vec(),
+        dead(u32::MAX).into_bytes(),
+        dead(std::process::id()).into_bytes(),
+    ] {
+        fs::write(&lock, rubbish).unwrap();
+        let status = machine.status(install);
+        assert_eq!(status["state"], "idle", "{status}");
+        assert_eq!(status["holder"], Value::Null);
+        machine.run(["recover", install]).expect(0);
+    }
+    // Held by somebody who does not say who it is.
+    let held = fs::File::create(&lock).unwrap();
+    held.lock().unwrap();
+    let before = Snapshot::of(install);
+    let refused = machine.apply(install, &new).expect(8);
+    assert_eq!(refused.code(), "busy");
+    let message = refused.json()["error"]["message"].to_string();
+    assert!(message.contains("did not say who it is"), "{message}");
+    assert_eq!(Snapshot::of(install), before);
+    drop(held);
+    machine.apply(install, &new).expect(0);
 }
 
 #[test]

@@ -11,6 +11,7 @@
     reason = "what is on a machine is asked of the machine"
 )]
 
+mod adopt_at_once;
 mod bad_input;
 mod busy;
 mod cache;
@@ -24,6 +25,7 @@ mod health;
 mod interop;
 mod keys;
 mod layering;
+mod looking;
 mod names;
 mod never_starts;
 mod places;

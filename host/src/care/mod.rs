@@ -33,7 +33,7 @@ use crate::update::service;
 /// # Errors
 /// The install is busy, or needs a person.
 pub fn at_rest(dir: &Path, command: &str, now: u64) -> Result<(Ready, Recovered), Failure> {
-    let (mut ready, mut recovered) = Install::open(dir)?.lock(command, now)?.recover(now)?;
+    let (mut ready, mut recovered) = Install::open_locked(dir, command, now)?.recover(now)?;
     if recovered.service_owed
         && let Err(failure) = service::start_owed(&mut ready)
     {

@@ -63,7 +63,7 @@ impl Report {
 /// # Errors
 /// Busy; needs a person; the service does not start.
 pub fn recover(dir: &Path, owed: OwedService, now: u64) -> Result<Report, Failure> {
-    let (mut ready, recovered) = Install::open(dir)?.lock("recover", now)?.recover(now)?;
+    let (mut ready, recovered) = Install::open_locked(dir, "recover", now)?.recover(now)?;
     let mut service_started = false;
     if recovered.service_owed {
         match owed {

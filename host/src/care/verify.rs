@@ -41,21 +41,22 @@ pub struct Drifted {
 /// Not under care; the inventory or the tree cannot be read.
 pub fn verify(dir: &Path) -> Result<Verified, Failure> {
     let install = Install::open(dir)?;
-    let inventory = install.live_inventory()?;
-    let drift = install.drift(Scope::Managed)?;
-    let live = install.journal().live_generation();
+    let standing = install.standing(Scope::Managed)?;
     Ok(Verified {
         id: install.settings()?.id.to_string(),
-        version: live
-            .and_then(|live| live.version.as_ref())
-            .map(ToString::to_string),
-        generation: install.journal().live,
-        managed: inventory
+        version: standing
+            .record
+            .and_then(|record| record.version)
+            .map(|version| version.to_string()),
+        generation: standing.generation,
+        managed: standing
+            .inventory
             .entries
             .values()
             .filter(|item| item.kind == ItemKind::Managed)
             .count(),
-        drift: drift
+        drift: standing
+            .drift
             .into_iter()
             .map(|drift| Drifted {
                 path: drift.path,

@@ -75,12 +75,16 @@ impl From<InstallError> for Failure {
             InstallError::Package(error) => error.into(),
             InstallError::Tree(error) => error.into(),
             InstallError::Busy { holder } => {
-                let message = format!(
-                    "the install is busy: `{}` (process {}) has held it since {}",
-                    holder.command,
-                    holder.pid,
-                    rfc3339(holder.since_unix_s),
-                );
+                let message = if holder.is_named() {
+                    format!(
+                        "the install is busy: `{}` (process {}) has held it since {}",
+                        holder.command,
+                        holder.pid,
+                        rfc3339(holder.since_unix_s),
+                    )
+                } else {
+                    format!("the install is busy: {holder} holds it")
+                };
                 let help = help_in(cofferdam_install::CODES, "busy");
                 Self::new(Exit::Busy, "busy", message, help)
                     .with_details(json!({ "holder": holder }))
@@ -164,9 +168,7 @@ impl Failure {
 }
 
 fn exit_of(code: &str, otherwise: Exit) -> Exit {
-    if code == "busy" || code == "adopt-busy" {
-        Exit::Busy
-    } else if OF_THE_MACHINE.contains(&code) {
+    if OF_THE_MACHINE.contains(&code) {
         Exit::Internal
     } else if FOR_A_PERSON.contains(&code) {
         Exit::NeedsPerson

@@ -46,3 +46,5 @@ mod tests;
 pub mod tracer;
 pub mod untouched;
 mod watchdog;
+
+pub use filter::Openings;

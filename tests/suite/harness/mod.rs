@@ -11,6 +11,7 @@ mod ran;
 mod service;
 mod snapshot;
 mod source;
+mod step_by_step;
 
 use std::ffi::OsStr;
 use std::path::Path;
@@ -29,6 +30,7 @@ pub(crate) use ran::Ran;
 pub(crate) use service::Service;
 pub(crate) use snapshot::Snapshot;
 pub(crate) use source::Source;
+pub(crate) use step_by_step::step_by_step;
 
 /// When every test package was made, in seconds since 1970.
 pub(crate) const CREATED: &str = "1700000000";

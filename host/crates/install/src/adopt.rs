@@ -3,15 +3,15 @@
 //!
 //! The state directory is built under a temporary name beside the install, synced whole, and
 //! renamed into place: a crash leaves no state directory, or a complete one. What an interrupted
-//! adopt left under the temporary name is collected by the next. Two adopts of one directory
-//! exclude each other by a lock on the directory itself.
+//! adopt left under the temporary name is collected by the next. Two adopts of one directory, and an
+//! adopt and a release, exclude each other by a lock on the directory itself; whoever wants to work
+//! in what is being put under care meets the lock of the state directory.
 //!
 //! Before anything is promised, the file system is asked to do once what every update will need:
 //! exchange two directories, hard-link a file of the install, and rename the install's directory
 //! (which is tried in vain, onto a directory that is not empty, so that it cannot succeed: the
 //! answer alone is of interest).
 
-use std::fs::File;
 use std::path::Path;
 use std::path::PathBuf;
 
@@ -26,9 +26,6 @@ use cofferdam_tree::preflight::trial_link;
 use cofferdam_tree::verify::Drift;
 use cofferdam_tree::walk::LiveTree;
 use rustix::fs::AtFlags;
-use rustix::fs::FlockOperation;
-use rustix::fs::Mode;
-use rustix::fs::OFlags;
 use serde_json::json;
 
 use crate::building::check_txid;
@@ -46,6 +43,7 @@ use crate::journal::codec;
 use crate::layout;
 use crate::layout::PlaceError;
 use crate::layout::Site;
+use crate::lock;
 use crate::open::Install;
 use crate::settings;
 use crate::settings::Settings;
@@ -109,12 +107,6 @@ pub enum AdoptError {
         /// The install that it is a part of.
         install: PathBuf,
     },
-    /// Another adopt works on it.
-    #[error("another adopt works on `{path}`")]
-    Busy {
-        /// The directory.
-        path: PathBuf,
-    },
     /// Its parent is on another file system, or it is a subvolume of its own.
     #[error(
         "`{path}` is on another file system, or in another subvolume, than the directory that \
@@ -153,7 +145,6 @@ impl AdoptError {
             Self::Place(error) => error.code(),
             Self::AlreadyAdopted { .. } => "already-adopted",
             Self::InsideInstall { .. } => "inside-install",
-            Self::Busy { .. } => "adopt-busy",
             Self::DifferentFileSystem { .. } => "different-file-system",
             Self::MoveUnsupported { .. } => "move-unsupported",
             Self::Glob(_) => "settings-invalid",
@@ -186,17 +177,22 @@ pub fn adopt(request: &Adopt<'_>) -> Result<Adopted, AdoptError> {
             source,
         }
     })?;
-    let _exclusive = lock_directory(&site, &live_tree)?;
+    let _exclusive = lock::take_directory(&site)?;
     refuse_existing(&site)?;
     refuse_other_file_system(&site, &live_tree)?;
 
     let scratch_name = layout::scratch_of(&site.name);
     durable::remove_tree(&site.parent, &scratch_name)?;
-    let adopted =
-        build(request, &settings, &text, &site, &live_tree, &scratch_name).and_then(|drift| {
-            let install = put_in_place(&site, &scratch_name)?;
-            Ok(Adopted { install, drift })
-        });
+    let adopted = (|| {
+        // Before: nothing. After, until the rename: a leftover under the temporary name.
+        let state = durable::create_directory(&site.parent, &scratch_name)
+            .doing(|| format!("create `{scratch_name}`"))?;
+        // Held until all is done: nobody works in a state directory that may be taken away again.
+        let _held = lock::take(&state, "adopt", request.now_unix_s).map_err(InstallError::from)?;
+        let drift = build(request, &settings, &text, &site, &live_tree, &state)?;
+        let install = put_in_place(&site, &scratch_name)?;
+        Ok(Adopted { install, drift })
+    })();
     match adopted {
         Ok(adopted) => Ok(adopted),
         Err(error) => {
@@ -205,27 +201,6 @@ pub fn adopt(request: &Adopt<'_>) -> Result<Adopted, AdoptError> {
             }
             Err(error)
         }
-    }
-}
-
-/// Held on the directory itself, which is there before any state directory.
-fn lock_directory(site: &Site, live: &Dir) -> Result<File, AdoptError> {
-    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    let fd =
-        rustix::fs::openat(live, ".", flags, Mode::empty()).map_err(|error| PlaceError::Io {
-            path: site.path.clone(),
-            source: error.into(),
-        })?;
-    match rustix::fs::flock(&fd, FlockOperation::NonBlockingLockExclusive) {
-        Ok(()) => Ok(File::from(fd)),
-        Err(rustix::io::Errno::WOULDBLOCK) => Err(AdoptError::Busy {
-            path: site.path.clone(),
-        }),
-        Err(error) => Err(PlaceError::Io {
-            path: site.path.clone(),
-            source: error.into(),
-        }
-        .into()),
     }
 }
 
@@ -280,16 +255,14 @@ fn build(
     text: &str,
     site: &Site,
     live_tree: &Dir,
-    scratch_name: &str,
+    state: &Dir,
 ) -> Result<Vec<Drift>, AdoptError> {
     let doing = || format!("build the state directory of `{}`", site.path.display());
-    // Before: nothing. After, until the rename: a leftover under the temporary name.
-    let state = durable::create_directory(&site.parent, scratch_name).doing(doing)?;
-    let mut sync = SyncFs::open(&state).doing(doing)?;
+    let mut sync = SyncFs::open(state).doing(doing)?;
     for name in [layout::INCOMING, layout::CACHE] {
-        durable::create_directory(&state, name).doing(doing)?;
+        durable::create_directory(state, name).doing(doing)?;
     }
-    let generations = durable::create_directory(&state, layout::GENERATIONS).doing(doing)?;
+    let generations = durable::create_directory(state, layout::GENERATIONS).doing(doing)?;
     let folder = durable::create_directory(&generations, "1").doing(doing)?;
 
     let walked = LiveTree::read(live_tree, &settings.live)?;
@@ -301,7 +274,7 @@ fn build(
         AdoptSource::Id(_) => None,
     };
     let (inventory, drift) = cofferdam_tree::adopt::adopt(&walked, manifest, &settings.roles)?;
-    try_out(site, &walked, &state)?;
+    try_out(site, &walked, state)?;
 
     generation::write_inventory(&folder, &inventory)?;
     let mut record = GenerationRecord {
@@ -334,10 +307,10 @@ fn build(
         live_tree: layout::directory_inode(&site.parent, &site.name).doing(doing)?,
         ..Journal::adopted(record)
     });
-    durable::write_unsynced(&state, layout::SETTINGS, text.as_bytes()).doing(doing)?;
-    durable::write_unsynced(&state, layout::JOURNAL, &journal).doing(doing)?;
+    durable::write_unsynced(state, layout::SETTINGS, text.as_bytes()).doing(doing)?;
+    durable::write_unsynced(state, layout::JOURNAL, &journal).doing(doing)?;
     history::append(
-        &state,
+        state,
         Entry {
             at_unix_s: request.now_unix_s,
             txid: Some(request.txid.clone()),

@@ -22,10 +22,6 @@ use crate::settings::SettingsError;
 /// Every code that this crate's errors carry, and what to do next.
 pub const CODES: &[(&str, &str)] = &[
     (
-        "adopt-busy",
-        "another adopt works on this directory: wait for it",
-    ),
-    (
         "already-adopted",
         "the directory is under care already: see `status`",
     ),

@@ -48,6 +48,7 @@ mod registry;
 mod rollback;
 mod salvage;
 pub mod settings;
+mod standing;
 mod status;
 #[cfg(test)]
 mod tests;
@@ -98,6 +99,7 @@ pub use salvage::Spot;
 pub use salvage::Undecided;
 pub use settings::Confinement;
 pub use settings::Settings;
+pub use standing::Standing;
 pub use status::GenerationView;
 pub use status::State;
 pub use status::StatusView;

@@ -8,6 +8,9 @@
 //!
 //! Readers never take the lock, not even for an instant, since that would make a writer fail.
 //! Whether a holder lives is read from `/proc` instead: same process id and same start time.
+//!
+//! A second lock, on the install directory itself, is for those who put a state directory beside it
+//! or take one away: `adopt` and `release`.
 
 use std::fmt;
 use std::fs::File;
@@ -26,7 +29,11 @@ use rustix::fs::OFlags;
 use serde::Deserialize;
 use serde::Serialize;
 
+use crate::error::Doing as _;
+use crate::error::InstallError;
+use crate::layout;
 use crate::layout::LOCK;
+use crate::layout::Site;
 
 /// A lock file holds one line.
 const CAP_BYTES: u64 = 64 * 1024;
@@ -47,8 +54,8 @@ pub struct Holder {
 
 impl fmt::Display for Holder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.pid == 0 {
-            return f.write_str("by a process that did not say who it is");
+        if !self.is_named() {
+            return f.write_str("a process that did not say who it is");
         }
         write!(
             f,
@@ -69,9 +76,14 @@ impl Holder {
         }
     }
 
+    /// Whether it said who it is.
+    pub fn is_named(&self) -> bool {
+        self.pid != 0
+    }
+
     /// Whether that very process still runs.
     pub fn is_alive(&self) -> bool {
-        self.pid != 0 && process_started_ticks(self.pid) == Some(self.process_started_ticks)
+        self.is_named() && process_started_ticks(self.pid) == Some(self.process_started_ticks)
     }
 }
 
@@ -90,7 +102,7 @@ pub(crate) struct Lock {
 impl Drop for Lock {
     /// Takes the name out, for readers; the lock itself goes with the file, and with the process.
     fn drop(&mut self) {
-        let _named_still = self.file.set_len(0);
+        let _named_still = write(&mut self.file, NOBODY);
     }
 }
 
@@ -132,15 +144,53 @@ pub(crate) fn take(state: &Dir, command: &str, now_unix_s: u64) -> Result<Lock, 
             .collect(),
         since_unix_s: now_unix_s,
     };
-    let line = serde_json::to_vec(&holder).map_err(io::Error::from)?;
+    let mut line = serde_json::to_vec(&holder).map_err(io::Error::from)?;
+    line.push(b'\n');
     // Not synced, and not a durable operation: it says who runs now, and nobody runs after a power
     // cut. A full disk must not keep anybody from recovering, so a name that cannot be written is
     // left out.
-    let _unnamed = file
-        .set_len(0)
-        .and_then(|()| file.rewind())
-        .and_then(|()| file.write_all(&line));
+    let _unnamed = write(&mut file, &line);
     Ok(Lock { file })
+}
+
+/// What a lock file holds while nobody holds it.
+const NOBODY: &[u8] = b"\n";
+
+/// Writes the first line of a lock file: over what stands there, so that the room for it is never
+/// given back, and a full disk does not make a holder nameless.
+fn write(file: &mut File, line: &[u8]) -> io::Result<()> {
+    file.rewind()?;
+    file.write_all(line)?;
+    file.set_len(line.len() as u64)
+}
+
+/// Takes the lock on an install directory, which is there before and after any state directory.
+///
+/// # Errors
+/// `busy`: an `adopt` or a `release` works on it.
+pub(crate) fn take_directory(site: &Site) -> Result<File, InstallError> {
+    let doing = || format!("lock `{}`", site.path.display());
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let fd = rustix::fs::openat(&site.parent, &site.name, flags, Mode::empty())
+        .map_err(io::Error::from)
+        .doing(doing)?;
+    let directory = File::from(fd);
+    match directory.try_lock() {
+        Ok(()) => Ok(directory),
+        Err(std::fs::TryLockError::WouldBlock) => Err(InstallError::Busy {
+            holder: who_moves(site).unwrap_or_else(Holder::unknown),
+        }),
+        Err(std::fs::TryLockError::Error(error)) => Err(error).doing(doing),
+    }
+}
+
+/// Who puts a state directory in place, or takes it away: both hold its lock, and one of its names.
+pub(crate) fn who_moves(site: &Site) -> Option<Holder> {
+    [layout::scratch_of(&site.name), site.state_name()]
+        .iter()
+        .filter_map(|name| layout::open_directory(&site.parent, name.as_ref()).ok())
+        .filter_map(|state| read(&state))
+        .find(Holder::is_alive)
 }
 
 /// Takes the lock at once when nobody who lives has it.
@@ -163,8 +213,9 @@ fn lock_unless_held(file: &File, state: &Dir) -> Result<(), LockError> {
 
 /// Who the lock file names, alive or not.
 pub(crate) fn read(state: &Dir) -> Option<Holder> {
-    let bytes = crate::layout::read_file(state, LOCK, CAP_BYTES).ok()??;
-    serde_json::from_slice(&bytes).ok()
+    let bytes = layout::read_file(state, LOCK, CAP_BYTES).ok()??;
+    let line = bytes.split(|byte| *byte == b'\n').next()?;
+    serde_json::from_slice(line).ok()
 }
 
 /// Field 22 of `/proc/PID/stat`, counted behind the command name, which may itself hold blanks and
@@ -244,6 +295,19 @@ mod tests {
         });
         assert!(take(&state, "recover", 8).is_ok());
         runs_its_program.join().unwrap();
+    }
+
+    #[test]
+    fn the_name_of_a_holder_needs_no_room_that_the_last_one_had() {
+        let (temporary, dir) = directory();
+        let length = || temporary.path().join(LOCK).metadata().unwrap().len();
+        drop(take(&dir, "apply", 1).unwrap());
+        assert!(length() > 0 && read(&dir).is_none());
+        let _held = take(&dir, "apply", 1).unwrap();
+        let path = temporary.path().join(LOCK);
+        let mut behind = File::options().append(true).open(path).unwrap();
+        behind.write_all(b"the rest of a longer line").unwrap();
+        assert_eq!(read(&dir).unwrap().command, "apply");
     }
 
     #[test]

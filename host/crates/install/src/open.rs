@@ -30,6 +30,8 @@ use crate::journal::codec;
 use crate::journal::codec::UnreadableJournal;
 use crate::layout;
 use crate::layout::Place;
+use crate::layout::PlaceError;
+use crate::layout::Site;
 use crate::lock;
 use crate::recover::Locked;
 use crate::refused;
@@ -227,6 +229,25 @@ impl Install {
             scope,
             live,
         )?)
+    }
+
+    /// Opens the install at `dir` and takes its lock, for a command that writes. A directory that an
+    /// `adopt` or a `release` works on is busy, too; for those who only look it is not under care.
+    ///
+    /// # Errors
+    /// As [`Install::open`]; `busy`, with who and since when.
+    pub fn open_locked(dir: &Path, command: &str, now_unix_s: u64) -> Result<Locked, InstallError> {
+        match Place::open(dir) {
+            Ok(place) => Self::at(place)?.lock(command, now_unix_s),
+            Err(PlaceError::NotAdopted { path, state }) => {
+                let site = Site::resolve(&path)?;
+                Err(match lock::who_moves(&site) {
+                    Some(holder) => InstallError::Busy { holder },
+                    None => PlaceError::NotAdopted { path, state }.into(),
+                })
+            }
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// Takes the lock, at once or not at all. What `command` runs is told to whoever comes second.

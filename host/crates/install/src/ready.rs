@@ -17,6 +17,7 @@ use crate::history::Record;
 use crate::journal::Journal;
 use crate::layout;
 use crate::layout::Site;
+use crate::lock;
 use crate::lock::Lock;
 use crate::open::Install;
 use crate::recover;
@@ -166,6 +167,8 @@ impl Ready {
     pub fn release(self) -> Result<(), InstallError> {
         let Self { install, lock } = self;
         let site = Site::resolve(install.place.path())?;
+        // An `adopt` that begins before all of it is gone would find its own work taken away.
+        let _exclusive = lock::take_directory(&site)?;
         let scratch = layout::scratch_of(&site.name);
         let doing = || format!("take `{}` away", install.place.state_path().display());
         durable::remove_tree(&site.parent, &scratch)?;
