@@ -18,6 +18,7 @@ use std::collections::BTreeSet;
 use cofferdam_config::ConfigError;
 use cofferdam_config::Document;
 use cofferdam_config::Format;
+use cofferdam_config::Found;
 use cofferdam_config::Key;
 use cofferdam_config::Value;
 use cofferdam_package::glob::KeyGlobSet;
@@ -155,21 +156,14 @@ impl ConfigSession {
         missing.map(|(name, _)| name.clone()).collect()
     }
 
-    /// Every key whose value differs from what was found, sorted; secrets masked.
-    ///
-    /// # Errors
-    /// A document that could be read before cannot be read any more.
-    pub fn changes(&self) -> Result<Vec<KeyChange>, ConfigError> {
+    /// Every key that is not as it was found, sorted by file and key; secrets masked.
+    pub fn changes(&self) -> Vec<KeyChange> {
         let mut changes = Vec::new();
         for (name, file) in &self.files {
-            let mut keys: BTreeSet<Key> = file.original.list(None)?.into_iter().collect();
-            keys.extend(file.document.list(None)?);
-            for key in keys {
-                let old = file.original.get(&key)?;
-                let new = file.document.get(&key)?;
+            for change in file.document.differences(&file.original) {
                 let address = Address {
                     file: name.clone(),
-                    key,
+                    key: change.key,
                 };
                 let moved_from = self
                     .secret_moves
@@ -177,19 +171,16 @@ impl ConfigSession {
                     .rev()
                     .find(|(_, to)| *to == address)
                     .map(|(from, _)| from.text());
-                if old == new && moved_from.is_none() {
-                    continue;
-                }
                 let secret = file.hides(&address.key);
                 changes.push(KeyChange {
                     key: address.text(),
-                    old: old.map(|value| shown(&value, secret)),
-                    new: new.map(|value| shown(&value, secret)),
+                    old: change.old.map(|found| shown(&found, secret)),
+                    new: change.new.map(|found| shown(&found, secret)),
                     moved_from,
                 });
             }
         }
-        Ok(changes)
+        changes
     }
 
     fn resolve(&self, text: &str) -> Result<Address, ConfigRefusal> {
@@ -390,12 +381,13 @@ fn remember(set: &mut BTreeSet<String>, key: String) {
     }
 }
 
-fn shown(value: &Value, secret: bool) -> serde_json::Value {
-    if secret {
-        return MASKED.into();
+fn shown(found: &Found, secret: bool) -> serde_json::Value {
+    match found {
+        _ if secret => MASKED.into(),
+        // A scalar or a list of scalars always has a JSON form.
+        Found::Value(value) => serde_json::to_value(value).unwrap_or(serde_json::Value::Null),
+        Found::Other(kind) => format!("({kind})").into(),
     }
-    // A scalar or a list of scalars always has a JSON form.
-    serde_json::to_value(value).unwrap_or(serde_json::Value::Null)
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "it is what `map_err` passes")]
@@ -407,5 +399,42 @@ fn refusal(error: ConfigError) -> ConfigRefusal {
         }
         "ambiguous-key" => ConfigRefusal::Ambiguous(error.to_string()),
         _ => ConfigRefusal::Refused(error.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_no_step_can_read_hides_no_change_of_another_key() {
+        for (format, found) in [
+            (
+                Format::Toml,
+                "since = 1979-05-27\nnot = nan\n[net]\nport = 80\n",
+            ),
+            (
+                Format::Json,
+                "{\"none\": null, \"twice\": 1, \"twice\": 2, \"net\": {\"port\": 80}}\n",
+            ),
+            (
+                Format::Yaml,
+                "none: ~\nanchor: &a {x: 1}\nsame: *a\nnet:\n  port: 80\n",
+            ),
+        ] {
+            let file = ConfigFile {
+                found: Some(found.into()),
+                format,
+                secret: KeyGlobSet::default(),
+            };
+            let files = BTreeMap::from([("agent".to_owned(), file)]);
+            let mut session = ConfigSession::open(files).unwrap();
+            let all = || KeyGlobSet::parse(&["**".to_owned()]).unwrap();
+            let mut keys = session.for_step(all(), all());
+            keys.set("net.port", &8080.into()).unwrap();
+            let changes = session.changes();
+            let keys: Vec<&str> = changes.iter().map(|change| change.key.as_str()).collect();
+            assert_eq!(keys, ["agent:net.port"], "{format}");
+        }
     }
 }

@@ -372,10 +372,7 @@ fn told(
     disk: Disk,
 ) -> Result<Facts, Failure> {
     let changes = sealed.changes().cloned().unwrap_or_default();
-    let mut config = session
-        .keys
-        .changes()
-        .map_err(|error| Failure::config("(any)", &error))?;
+    let mut config = session.keys.changes();
     config.sort_by(|left, right| left.key.cmp(&right.key));
     let hidden = &update.preflight.hidden;
     let (mut state, mut data) = (BTreeMap::new(), BTreeMap::new());

@@ -147,9 +147,7 @@ pub fn rehearse(request: Request, watch: &mut dyn Watch) -> Result<Rehearsed, Fa
     Ok(Rehearsed {
         verdict: outcome.verdict,
         files: scratch.differences()?,
-        config: session
-            .changes()
-            .map_err(|error| config_refused("configuration", &error))?,
+        config: session.changes(),
         keys: touched,
         config_lines: config_lines(&request.config, &session, request.secret.is_empty())?,
         imports: component.imports().to_vec(),

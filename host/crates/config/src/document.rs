@@ -107,8 +107,9 @@ impl Document {
         if let Some(node) = node {
             node.leaves(&mut path, &mut found);
         }
-        found.retain(|path| !path.is_empty());
-        Ok(found.into_iter().map(Key::from_parts).collect())
+        found.retain(|(path, _)| !path.is_empty());
+        let keys = found.into_iter().map(|(path, _)| Key::from_parts(path));
+        Ok(keys.collect())
     }
 
     /// Sets a key: the bytes of an existing value, or a new line (and table) where the format puts one.
@@ -214,6 +215,10 @@ impl Document {
         // A header that cannot go safely stays: that is no reason to refuse the move.
         let draft = tidied.ok().flatten().unwrap_or(moved);
         self.accept(draft)
+    }
+
+    pub(crate) fn node(&self) -> &Node {
+        &self.node
     }
 
     fn body(&self) -> &str {

@@ -23,6 +23,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod difference;
 mod document;
 mod edit;
 mod env;
@@ -39,6 +40,8 @@ mod toml;
 mod value;
 mod yaml;
 
+pub use difference::Difference;
+pub use difference::Found;
 pub use document::Document;
 pub use error::CODES;
 pub use error::ConfigError;

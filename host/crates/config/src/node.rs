@@ -127,8 +127,13 @@ impl Node {
         }
     }
 
-    /// Paths of all leaves below, in the order of the file. Lists of more than scalars are opened by number.
-    pub(crate) fn leaves(&self, path: &mut Vec<String>, found: &mut Vec<Vec<String>>) {
+    /// All leaves below with their paths, in the order of the file. Lists of more than scalars are opened by
+    /// number.
+    pub(crate) fn leaves<'a>(
+        &'a self,
+        path: &mut Vec<String>,
+        found: &mut Vec<(Vec<String>, &'a Self)>,
+    ) {
         match self {
             Self::Table(members) => {
                 for (name, node) in members {
@@ -144,7 +149,9 @@ impl Node {
                     path.pop();
                 }
             }
-            Self::List(_) | Self::Scalar(_) | Self::Other { .. } => found.push(path.clone()),
+            Self::List(_) | Self::Scalar(_) | Self::Other { .. } => {
+                found.push((path.clone(), self));
+            }
         }
     }
 
