@@ -104,6 +104,7 @@ pub(crate) fn edit(document: &mut Document, edit: &Edit) -> Result<bool, &'stati
         None,
         "comments stay"
     );
+    other_bytes_stay(&before, document, edit);
     let lines = |document: &Document| {
         let ends = |end: &[u8]| {
             document
@@ -167,6 +168,59 @@ fn says(
         }
     }
     assert_eq!(now, said);
+}
+
+/// Bytes that do not belong to the key stay, and stay in their order, whatever they mean.
+#[track_caller]
+fn other_bytes_stay(before: &Document, after: &Document, edit: &Edit) {
+    let (old, new) = (before.bytes(), after.bytes());
+    let head = old.iter().zip(new).take_while(|(a, b)| a == b).count();
+    let (old, new) = (&old[head..], &new[head..]);
+    let ends = old.iter().rev().zip(new.iter().rev());
+    let tail = ends.take_while(|(a, b)| a == b).count();
+    let gone = String::from_utf8_lossy(&old[..old.len() - tail]).into_owned();
+    let came = String::from_utf8_lossy(&new[..new.len() - tail]).into_owned();
+    // What stands for a table with nothing in it gives way to the first thing in it, and the other way round.
+    // Otherwise bytes only come (a comma, too), or only go.
+    let is_kept_in = |few: &str, many: &str| {
+        let mut many = many.bytes();
+        matches!(few.trim(), "~" | "null" | "{}")
+            || few.bytes().all(|byte| many.any(|other| other == byte))
+    };
+    let (Edit::Set(key, _) | Edit::Remove(key) | Edit::Rename(key, _)) = edit;
+    let value = before.get(key);
+    let lines = match &value {
+        // A text may be folded over as many lines as it has words, and a few more.
+        Ok(Some(Value::Scalar(Scalar::Text(text)))) => 3 + text.split_whitespace().count(),
+        Ok(Some(Value::Scalar(_))) => 3,
+        Ok(Some(Value::List(_)) | None) | Err(_) => usize::MAX,
+    };
+    match edit {
+        Edit::Set(..) if value == Ok(None) => {
+            assert!(
+                is_kept_in(&gone, &came),
+                "`{gone}` became `{came}` for a new key"
+            );
+        }
+        Edit::Set(..) => assert!(gone.lines().count() <= lines, "`{gone}` went for a value"),
+        Edit::Remove(_) => {
+            assert!(
+                is_kept_in(&came, &gone),
+                "`{gone}` became `{came}` for a key that went"
+            );
+            assert!(gone.lines().count() <= lines, "`{gone}` went with a value");
+        }
+        Edit::Rename(..) => {
+            let mut left: Vec<&str> = came.lines().collect();
+            let lost = gone.lines().filter(|line| {
+                let at = left.iter().position(|came| came == line);
+                at.map(|at| left.swap_remove(at)).is_none()
+            });
+            // The key, the header of its table, and lines that had or have a comma.
+            let lost: Vec<&str> = lost.collect();
+            assert!(lost.len() <= lines.saturating_add(3), "{lost:?} went");
+        }
+    }
 }
 
 /// A line with nothing but a comment that is there no more. What could be a line of the old value's own
