@@ -13,9 +13,9 @@ const TOKENS: [&str; 10] = ["a", "b", "ab", "A", "a", "b", ".", "..", "..", ""];
 /// The same without what leads up.
 const NAMES: [&str; 5] = ["a", "b", "ab", "A", "b"];
 
-const PATTERNS: [&str; 16] = [
-    "**", "a/**", "b/**", "a/*", "*", "*/b", "**/b", "a", "a/b", "a/b/**", "*/*", "A/**", "ab/?",
-    "**/a/**", "?/ab/*", "A",
+const PATTERNS: [&str; 18] = [
+    "**", "**", "**", "a/**", "b/**", "a/*", "*", "*/b", "**/b", "a", "a/b", "a/b/**", "*/*",
+    "A/**", "ab/?", "**/a/**", "?/ab/*", "A",
 ];
 
 const FLAGS: [&str; 14] = [
@@ -71,10 +71,10 @@ pub(crate) fn draw(u: &mut Unstructured<'_>) -> Vec<u8> {
 fn call(u: &mut Unstructured<'_>) -> String {
     match below(u, 24) {
         0..=5 => format!("open {} {}", at(u), one_of(u, &FLAGS)),
-        6 => format!("put {} {}", handle(u), below(u, 20)),
-        7 => format!("append {}", handle(u)),
-        8 => format!("cut {} {}", handle(u), below(u, 40)),
-        9 => format!("get {}", handle(u)),
+        6 => format!("put {} {}", file(u), below(u, 20)),
+        7 => format!("append {}", file(u)),
+        8 => format!("cut {} {}", file(u), below(u, 40)),
+        9 => format!("get {}", file(u)),
         10 => format!("list {}", handle(u)),
         11 => format!("statat {} {}", at(u), one_of(u, &["f", ""])),
         12 => format!("readlink {}", at(u)),
@@ -89,7 +89,7 @@ fn call(u: &mut Unstructured<'_>) -> String {
             if word == "hard" {
                 format!("hard {} {}", at(u), at(u))
             } else {
-                format!("{word} {}", handle(u))
+                format!("{word} {}", file(u))
             }
         }
     }
@@ -100,10 +100,20 @@ fn handle(u: &mut Unstructured<'_>) -> usize {
     if rarely(u, 3) { below(u, 8) } else { 0 }
 }
 
+/// For what only files have: mostly not the root.
+fn file(u: &mut Unstructured<'_>) -> usize {
+    if rarely(u, 8) { 0 } else { 1 + below(u, 7) }
+}
+
 fn at(u: &mut Unstructured<'_>) -> String {
     let handle = handle(u);
-    let tokens: Vec<&str> = (0..=below(u, 4)).map(|_| one_of(u, &TOKENS)).collect();
-    let path = tokens.join("/");
+    // Half of them straight, so that calls get somewhere.
+    let path = if rarely(u, 2) {
+        place(u)
+    } else {
+        let tokens: Vec<&str> = (0..=below(u, 4)).map(|_| one_of(u, &TOKENS)).collect();
+        tokens.join("/")
+    };
     let path = if path.is_empty() { "\"\"" } else { &path };
     // An absolute path is refused by its text: seldom is often enough.
     let path = path.trim_start_matches('/');

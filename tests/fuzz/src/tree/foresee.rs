@@ -26,6 +26,9 @@ pub(crate) enum Foreseen<T = ()> {
     Either,
 }
 
+/// The directory that a path is followed from, if it is one, and the path.
+pub(crate) type Way<'a> = (Option<&'a str>, &'a str);
+
 /// A tree as it stands now.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Foresight<'a> {
@@ -36,7 +39,7 @@ pub(crate) struct Foresight<'a> {
 impl Foresight<'_> {
     fn at<T>(
         &self,
-        (base, path): (&str, &str),
+        (base, path): Way<'_>,
         follow: bool,
         then: impl FnOnce(&str, Option<Metadata>) -> Option<T>,
     ) -> Foreseen<T> {
@@ -59,7 +62,7 @@ impl Foresight<'_> {
     }
 
     /// Where a file or directory is opened.
-    pub(crate) fn open(&self, at: (&str, &str), how: Open) -> Foreseen<String> {
+    pub(crate) fn open(&self, at: Way<'_>, how: Open) -> Foreseen<String> {
         self.at(at, how.follow, |place, found| {
             let granted = match &found {
                 None => {
@@ -92,7 +95,7 @@ impl Foresight<'_> {
     }
 
     /// What is said of what stands there.
-    pub(crate) fn look(&self, at: (&str, &str), follow: bool) -> Foreseen<Facts> {
+    pub(crate) fn look(&self, at: Way<'_>, follow: bool) -> Foreseen<Facts> {
         self.at(at, follow, |place, found| {
             let found = found?;
             let (seen, kind) = match () {
@@ -106,7 +109,7 @@ impl Foresight<'_> {
         })
     }
 
-    pub(crate) fn read_link(&self, at: (&str, &str)) -> Foreseen<String> {
+    pub(crate) fn read_link(&self, at: Way<'_>) -> Foreseen<String> {
         self.at(at, false, |place, _| {
             let target = fs::read_link(self.root.join(place)).ok()?;
             let target = target.to_str()?.to_owned();
@@ -114,7 +117,7 @@ impl Foresight<'_> {
         })
     }
 
-    pub(crate) fn touch(&self, at: (&str, &str), follow: bool) -> Foreseen {
+    pub(crate) fn touch(&self, at: Way<'_>, follow: bool) -> Foreseen {
         self.at(at, follow, |place, found| {
             let found = found?;
             let granted = if found.is_file() {
@@ -126,7 +129,7 @@ impl Foresight<'_> {
         })
     }
 
-    pub(crate) fn make_directory(&self, at: (&str, &str)) -> Foreseen {
+    pub(crate) fn make_directory(&self, at: Way<'_>) -> Foreseen {
         self.at(at, false, |place, found| {
             let granted =
                 self.has_room(place, found.as_ref()) && self.rules.may_create_directory(place);
@@ -134,7 +137,7 @@ impl Foresight<'_> {
         })
     }
 
-    pub(crate) fn remove_directory(&self, at: (&str, &str)) -> Foreseen {
+    pub(crate) fn remove_directory(&self, at: Way<'_>) -> Foreseen {
         self.at(at, false, |place, found| {
             let mut entries = fs::read_dir(self.root.join(place)).ok()?;
             let empty = found?.is_dir() && entries.next().is_none();
@@ -142,7 +145,7 @@ impl Foresight<'_> {
         })
     }
 
-    pub(crate) fn remove(&self, at: (&str, &str)) -> Foreseen {
+    pub(crate) fn remove(&self, at: Way<'_>) -> Foreseen {
         self.at(at, false, |place, found| {
             let found = found?;
             let mode = if found.is_file() { found.mode() } else { 0 };
@@ -152,7 +155,7 @@ impl Foresight<'_> {
         })
     }
 
-    pub(crate) fn link(&self, at: (&str, &str), target: &str) -> Foreseen {
+    pub(crate) fn link(&self, at: Way<'_>, target: &str) -> Foreseen {
         self.at(at, false, |place, found| {
             let granted = self.has_room(place, found.as_ref())
                 && self.rules.may_create(place)

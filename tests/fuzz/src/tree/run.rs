@@ -49,6 +49,14 @@ pub(crate) struct Run<'a> {
 struct Held {
     handle: Handle,
     path: String,
+    is_directory: bool,
+}
+
+impl Held {
+    /// Where paths from it begin, if any do.
+    fn base(&self) -> Option<&str> {
+        self.is_directory.then_some(&self.path)
+    }
 }
 
 impl<'a> Run<'a> {
@@ -64,13 +72,17 @@ impl<'a> Run<'a> {
         let mut driven =
             Driven::new(&tree, &grants, &limits, may_write).expect("Linux has openat2");
         let handle = driven.root().expect("a first handle");
-        let path = String::new();
+        let held = Held {
+            handle,
+            path: String::new(),
+            is_directory: true,
+        };
         Self {
             world,
             root,
             rules,
             driven,
-            held: vec![Held { handle, path }],
+            held: vec![held],
             done: BTreeMap::new(),
         }
     }
@@ -116,11 +128,11 @@ impl<'a> Run<'a> {
             root: &root,
             rules: self.rules,
         };
-        let of = |run: &Self, at: &At| (run.held(at.handle).path, at.path.clone());
+        let of = |run: &Self, at: &At| (run.held(at.handle), at.path.clone());
         match call {
             Call::Open(at, how) => {
                 let (base, path) = of(self, at);
-                let foreseen = sight.open((&base, &path), *how);
+                let foreseen = sight.open((base.base(), &path), *how);
                 let content = match &foreseen {
                     Foreseen::Success(place) if how.read && !how.truncate => {
                         fs::read(root.join(place)).ok()
@@ -157,7 +169,7 @@ impl<'a> Run<'a> {
             }
             Call::StatAt(at, follow) => {
                 let (base, path) = of(self, at);
-                let foreseen = sight.look((&base, &path), *follow);
+                let foreseen = sight.look((base.base(), &path), *follow);
                 let answer = self
                     .driven
                     .stat_at(self.held(at.handle).handle, &path, *follow);
@@ -169,33 +181,33 @@ impl<'a> Run<'a> {
             }
             Call::ReadLink(at) => {
                 let (base, path) = of(self, at);
-                let foreseen = sight.read_link((&base, &path));
+                let foreseen = sight.read_link((base.base(), &path));
                 let answer = self.driven.read_link(self.held(at.handle).handle, &path);
                 foreseen_or(foreseen, answer).is_some()
             }
             Call::TouchAt(at, follow) => {
                 let (base, path) = of(self, at);
-                let foreseen = sight.touch((&base, &path), *follow);
+                let foreseen = sight.touch((base.base(), &path), *follow);
                 foreseen_or(foreseen, self.make(call)).is_some()
             }
             Call::MakeDirectory(at) => {
                 let (base, path) = of(self, at);
-                let foreseen = sight.make_directory((&base, &path));
+                let foreseen = sight.make_directory((base.base(), &path));
                 foreseen_or(foreseen, self.make(call)).is_some()
             }
             Call::RemoveDirectory(at) => {
                 let (base, path) = of(self, at);
-                let foreseen = sight.remove_directory((&base, &path));
+                let foreseen = sight.remove_directory((base.base(), &path));
                 foreseen_or(foreseen, self.make(call)).is_some()
             }
             Call::Remove(at) => {
                 let (base, path) = of(self, at);
-                let foreseen = sight.remove((&base, &path));
+                let foreseen = sight.remove((base.base(), &path));
                 foreseen_or(foreseen, self.make(call)).is_some()
             }
             Call::Link(at, target) => {
                 let (base, path) = of(self, at);
-                let foreseen = sight.link((&base, &path), target);
+                let foreseen = sight.link((base.base(), &path), target);
                 foreseen_or(foreseen, self.make(call)).is_some()
             }
             Call::HardLink(..) => {
@@ -205,7 +217,7 @@ impl<'a> Run<'a> {
             Call::Rename(from, to) => {
                 let places = [from, to].map(|at| {
                     let (base, path) = of(self, at);
-                    super::walk::walk(&root, self.rules, &base, &path, false)
+                    super::walk::walk(&root, self.rules, base.base(), &path, false)
                 });
                 let answer = self.make(call);
                 if answer.is_ok() {
@@ -241,13 +253,18 @@ impl<'a> Run<'a> {
             root: &self.root,
             rules: self.rules,
         };
-        let place = sight.open((&base.path, &at.path), how);
+        let place = sight.open((base.base(), &at.path), how);
         let handle = self.driven.open(base.handle, &at.path, how)?;
         let path = match place {
             Foreseen::Success(place) => place,
             Foreseen::Refusal | Foreseen::Either => String::new(),
         };
-        let held = Held { handle, path };
+        let is_directory = self.driven.stat(handle)?.kind == "directory";
+        let held = Held {
+            handle,
+            path,
+            is_directory,
+        };
         self.held.push(held.clone());
         Ok(held)
     }
@@ -270,7 +287,10 @@ impl<'a> Run<'a> {
                 )
             }
             Call::ReadLink(place) => {
-                format!("{:?}", self.driven.read_link(at(self, place), &place.path))
+                let target = self.driven.read_link(at(self, place), &place.path);
+                // An absolute link names the world that it lies in.
+                let place = self.world.place().display().to_string();
+                format!("{target:?}").replace(&place, "")
             }
             _ => format!("{:?}", self.make(call)),
         }
@@ -343,8 +363,8 @@ impl<'a> Run<'a> {
             Call::Rename(from, _) => from,
             _ => return false,
         };
-        let base = self.held(at.handle).path;
-        match super::walk::walk(&self.root, self.rules, &base, &at.path, false) {
+        let held = self.held(at.handle);
+        match super::walk::walk(&self.root, self.rules, held.base(), &at.path, false) {
             Ok(place) => {
                 fs::symlink_metadata(self.root.join(place)).is_ok_and(|found| found.is_dir())
             }

@@ -23,14 +23,15 @@ pub(crate) enum Lost {
 }
 
 /// The place that a path leads to from the directory at `base`, without links on the way to it. Nothing
-/// need stand there.
+/// need stand there. Without a base, since the handle is a file's, no path leads anywhere, `.` included.
 pub(crate) fn walk(
     root: &Path,
     rules: &Rules,
-    base: &str,
+    base: Option<&str>,
     path: &str,
     follow: bool,
 ) -> Result<String, Lost> {
+    let base = base.ok_or(Lost::Nowhere)?;
     if base.len() + path.len() > LONG {
         return Err(Lost::TooLong);
     }

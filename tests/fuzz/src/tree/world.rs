@@ -75,6 +75,11 @@ impl World {
         world
     }
 
+    /// The directory that the tree and everything outside of it lie in.
+    pub(crate) fn place(&self) -> &Path {
+        &self.place
+    }
+
     /// The tree's root.
     pub(crate) fn root(&self) -> PathBuf {
         self.place.join("tree")
