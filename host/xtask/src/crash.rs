@@ -12,6 +12,9 @@ use crate::tool::Tool;
 /// Runs the task.
 pub(crate) fn run(repo: &Repo, words: &[&str]) -> Outcome {
     need::wasm_target(repo)?;
+    if ["--full", "block"].iter().any(|word| words.contains(word)) {
+        need::stock_tools()?;
+    }
     // The workspace as a whole, for the reason that `Repo::build_cofferdam` has.
     Tool::cargo()
         .args(["build", "--quiet", "--workspace"])

@@ -53,14 +53,15 @@ pub(crate) fn cargo_fuzz(repo: &Repo) -> Outcome {
         .run()
 }
 
-/// A tool that tests compare us with: how to ask whether it is there, and Debian's package of it.
+/// A tool that tests need: how to ask whether it is there, and Debian's package of it.
 struct Stock {
     name: &'static str,
     asked: &'static str,
     package: &'static str,
 }
 
-/// `minisign` for signatures, the others for what they find in a package, which is a zip.
+/// `minisign` for signatures, the next for what they find in a package, which is a zip, the last to make
+/// file systems.
 const STOCK: &[Stock] = &[
     Stock {
         name: "minisign",
@@ -82,9 +83,24 @@ const STOCK: &[Stock] = &[
         asked: "--version",
         package: "libarchive-tools",
     },
+    Stock {
+        name: "mkfs.ext4",
+        asked: "-V",
+        package: "e2fsprogs",
+    },
+    Stock {
+        name: "mkfs.xfs",
+        asked: "-V",
+        package: "xfsprogs",
+    },
+    Stock {
+        name: "mkfs.btrfs",
+        asked: "--version",
+        package: "btrfs-progs",
+    },
 ];
 
-/// Makes sure that the stock tools are there with which tests compare us.
+/// Makes sure that the stock tools are there that tests need.
 pub(crate) fn stock_tools() -> Outcome {
     let is_missing = |tool: &&Stock| !Tool::new(tool.name).arg(tool.asked).succeeds();
     let missing: Vec<&Stock> = STOCK.iter().filter(is_missing).collect();

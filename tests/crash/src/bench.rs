@@ -37,6 +37,7 @@ pub struct Bench {
     jobs: usize,
     memory: TempDir,
     elsewhere: TempDir,
+    kept: PathBuf,
 }
 
 /// What is tried.
@@ -57,6 +58,18 @@ pub struct Report {
     pub violations: Vec<String>,
     /// Points whose call never came.
     pub missed: u64,
+    /// Modes that this machine cannot run, and why.
+    pub not_run: Vec<String>,
+}
+
+impl Report {
+    /// Adds another report to this one.
+    pub fn merge(&mut self, other: Self) {
+        self.tally.merge(&other.tally);
+        self.violations.extend(other.violations);
+        self.missed += other.missed;
+        self.not_run.extend(other.not_run);
+    }
 }
 
 /// A piece of work: one point, or all points of the recovery after one kill.
@@ -78,6 +91,12 @@ fn scratch(below: &Path) -> io::Result<TempDir> {
         .tempdir_in(folder)
 }
 
+fn place(folder: &TempDir, name: &str) -> io::Result<PathBuf> {
+    let place = folder.path().canonicalize()?.join(name);
+    fs::create_dir_all(&place)?;
+    Ok(place)
+}
+
 impl Bench {
     /// A bench for a binary. `target` is a folder for what is built, and lies on another file system
     /// than memory.
@@ -92,20 +111,36 @@ impl Bench {
             jobs: jobs.max(1),
             memory: scratch(Path::new("/dev/shm"))?,
             elsewhere: scratch(target)?,
+            kept: target.join("violations"),
         })
     }
 
     fn machine(&self, name: &str) -> io::Result<Machine> {
-        let place = |folder: &TempDir| -> io::Result<PathBuf> {
-            let place = folder.path().canonicalize()?.join(name);
-            fs::create_dir_all(&place)?;
-            Ok(place)
-        };
-        Ok(Machine::new(
-            &self.product,
-            &place(&self.memory)?,
-            &place(&self.elsewhere)?,
-        ))
+        let (root, elsewhere) = (self.place(name)?, place(&self.elsewhere, name)?);
+        Ok(Machine::new(&self.product, &root, &elsewhere))
+    }
+
+    /// A folder in memory.
+    ///
+    /// # Errors
+    /// The system refuses.
+    pub(crate) fn place(&self, name: &str) -> io::Result<PathBuf> {
+        place(&self.memory, name)
+    }
+
+    /// The binary that is tried out.
+    pub(crate) fn product(&self) -> &Path {
+        &self.product
+    }
+
+    /// How much is done at once.
+    pub(crate) fn jobs(&self) -> usize {
+        self.jobs
+    }
+
+    /// Where what a person may want to look at is kept.
+    pub(crate) fn kept(&self) -> &Path {
+        &self.kept
     }
 
     /// Tries a scenario.
@@ -119,9 +154,7 @@ impl Bench {
         seed: u64,
     ) -> Result<Report, Violation> {
         let started = Instant::now();
-        let packing = self.machine(&format!("{}-packages", scenario.name))?;
-        packing.make_key();
-        let packages = (scenario.build)(&packing);
+        let packages = self.packages(scenario)?;
         let first = self.stand(scenario, &packages, 0, None)?;
         let (work, told) = match wanted {
             Wanted::Point(point) => (VecDeque::from([Work::Point(*point)]), String::new()),
@@ -151,6 +184,16 @@ impl Bench {
             started.elapsed().as_secs_f64()
         ));
         Ok(report)
+    }
+
+    /// Builds the packages of a scenario.
+    ///
+    /// # Errors
+    /// There is no place for them.
+    pub(crate) fn packages(&self, scenario: &Scenario) -> io::Result<Vec<PathBuf>> {
+        let packing = self.machine(&format!("{}-packages", scenario.name))?;
+        packing.make_key();
+        Ok((scenario.build)(&packing))
     }
 
     fn stand<'a>(
@@ -194,11 +237,11 @@ fn classes(calls: &[Surveyed]) -> usize {
     classes.len()
 }
 
-fn locked<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+pub(crate) fn locked<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn note(report: &Mutex<Report>, scenario: &Scenario, what: &str) {
+pub(crate) fn note(report: &Mutex<Report>, scenario: &Scenario, what: &str) {
     let told = format!("--scenario {}: {what}", scenario.name);
     say::line(&format!("  VIOLATION {told}"));
     locked(report).violations.push(told);

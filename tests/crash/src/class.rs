@@ -148,11 +148,13 @@ impl Tally {
         }
     }
 
-    /// Points, classes and violations of each mode.
+    /// Points, classes and violations of each mode. What stands behind a `/` tells kinds within a mode
+    /// apart.
     pub fn modes(&self) -> BTreeMap<&str, (u64, u64, u64)> {
         let mut modes = BTreeMap::new();
-        for ((mode, _), (points, violations)) in &self.counts {
-            let sum: &mut (u64, u64, u64) = modes.entry(mode.as_str()).or_default();
+        for ((kind, _), (points, violations)) in &self.counts {
+            let mode = kind.split('/').next().unwrap_or(kind);
+            let sum: &mut (u64, u64, u64) = modes.entry(mode).or_default();
             sum.0 += points;
             sum.1 += 1;
             sum.2 += violations;

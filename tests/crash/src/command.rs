@@ -8,6 +8,11 @@ use crate::bench;
 use crate::bench::Bench;
 use crate::bench::Report;
 use crate::bench::Wanted;
+use crate::block;
+use crate::block::Block;
+use crate::block::Chosen;
+use crate::block::FileSystem;
+use crate::block::Syncs;
 use crate::fault::Fault;
 use crate::plan::FULL;
 use crate::plan::SHORT;
@@ -20,9 +25,12 @@ use crate::scenario::Scenario;
 const USAGE: &str = "\
 usage: cargo xtask crash [--full] [--scenario NAME]… [--classes] [--seed NUMBER] [--jobs NUMBER]
        cargo xtask crash --scenario NAME --mode MODE --point NUMBER [--inner NUMBER] [--fault ERROR [--lasting]]
+       cargo xtask crash --mode block [--scenario NAME]… [--point FILE-SYSTEM:NUMBER] [--without-sync]
 
 MODE is kill, torn, nested (with --inner), random or fault (with --fault: EIO, ENOSPC, EDQUOT, EROFS, EMFILE,
-EINTR or short). Without --scenario: the small ones, or with --full all.";
+EINTR or short). The mode block cuts the power below real file systems, as root; --without-sync does so to a
+product whose syncs are not made, and wants to see it noticed. Without --scenario: the small ones, or with
+--full all.";
 
 /// What was asked for.
 #[derive(Debug, Default)]
@@ -33,10 +41,11 @@ struct Asked {
     classes: bool,
     scenarios: Vec<String>,
     mode: Option<String>,
-    point: Option<u64>,
+    point: Option<String>,
     inner: Option<u64>,
     fault: Option<String>,
     lasting: bool,
+    syncs: Syncs,
     seed: Option<u64>,
     jobs: Option<usize>,
 }
@@ -74,10 +83,11 @@ fn parse(words: Vec<String>) -> Result<Asked, String> {
             "--full" => asked.full = true,
             "--classes" => asked.classes = true,
             "--lasting" => asked.lasting = true,
+            "--without-sync" => asked.syncs = Syncs::Pretended,
             "--scenario" => asked.scenarios.push(value()?),
             "--mode" => asked.mode = Some(value()?),
             "--fault" => asked.fault = Some(value()?),
-            "--point" => asked.point = Some(number(value()?)?),
+            "--point" => asked.point = Some(value()?),
             "--inner" => asked.inner = Some(number(value()?)?),
             "--seed" => asked.seed = Some(number(value()?)?),
             "--jobs" => asked.jobs = Some(number(value()?)? as usize),
@@ -96,21 +106,35 @@ fn run(asked: &Asked) -> Result<bool, String> {
         needed(&asked.product, "--product")?,
         needed(&asked.target, "--target")?,
     );
-    let wanted = wanted(asked)?;
     let jobs = asked
         .jobs
         .or_else(|| std::thread::available_parallelism().ok().map(Into::into));
     let bench =
         Bench::new(&product, &target, jobs.unwrap_or(1)).map_err(|error| error.to_string())?;
-    let seed = asked.seed.unwrap_or(1);
+    let scenarios = chosen(asked)?;
     let mut whole = Report::default();
-    for scenario in chosen(asked)? {
-        match bench.try_out(&scenario, &wanted, seed) {
-            Ok(report) => {
-                whole.tally.merge(&report.tally);
-                whole.violations.extend(report.violations);
-                whole.missed += report.missed;
-            }
+    if asked.mode.as_deref() == Some("block") {
+        cut_disks(asked, &bench, &scenarios, &mut whole)?;
+    } else {
+        disturb(asked, &bench, &scenarios, &mut whole)?;
+        if asked.full && asked.point.is_none() {
+            cut_disks(asked, &bench, &scenarios, &mut whole)?;
+        }
+    }
+    tell(&whole, asked.classes);
+    Ok(whole.violations.is_empty() && whole.not_run.is_empty())
+}
+
+fn disturb(
+    asked: &Asked,
+    bench: &Bench,
+    scenarios: &[Scenario],
+    whole: &mut Report,
+) -> Result<(), String> {
+    let (wanted, seed) = (wanted(asked)?, asked.seed.unwrap_or(1));
+    for scenario in scenarios {
+        match bench.try_out(scenario, &wanted, seed) {
+            Ok(report) => whole.merge(report),
             Err(violation) => {
                 let told = format!("--scenario {}: {violation}", scenario.name);
                 say::line(&format!("  VIOLATION {told}"));
@@ -118,14 +142,55 @@ fn run(asked: &Asked) -> Result<bool, String> {
             }
         }
     }
-    tell(&whole, asked.classes);
-    Ok(whole.violations.is_empty())
+    Ok(())
+}
+
+/// The cuts below real file systems; with the full form also the proof that they notice something.
+fn cut_disks(
+    asked: &Asked,
+    bench: &Bench,
+    scenarios: &[Scenario],
+    whole: &mut Report,
+) -> Result<(), String> {
+    let chosen = match &asked.point {
+        None => Chosen::Each(1),
+        Some(point) => one_cut(point)?,
+    };
+    if let Err(reason) = block::is_possible(bench) {
+        whole.not_run.push(format!("block: {reason}"));
+        return Ok(());
+    }
+    let cut = |syncs, scenarios: &[Scenario]| {
+        Block {
+            bench,
+            chosen,
+            syncs,
+        }
+        .try_out(scenarios)
+    };
+    whole.merge(cut(asked.syncs, scenarios));
+    if asked.full && asked.syncs == Syncs::Made {
+        let first = scenarios.get(..1).unwrap_or_default();
+        whole.merge(cut(Syncs::Pretended, first));
+    }
+    Ok(())
+}
+
+fn one_cut(point: &str) -> Result<Chosen, String> {
+    let one = point.split_once(':').and_then(|(kind, number)| {
+        let kind = FileSystem::from_word(kind)?;
+        Some(Chosen::One(kind, number.parse().ok()?))
+    });
+    one.ok_or_else(|| format!("no cut `{point}`: a file system and a number, as in `ext4:57`"))
 }
 
 fn wanted(asked: &Asked) -> Result<Wanted, String> {
-    let Some(number) = asked.point else {
+    let Some(point) = &asked.point else {
         return Ok(Wanted::Size(if asked.full { FULL } else { SHORT }));
     };
+    let number = point
+        .parse()
+        .map_err(|_| format!("`{point}` is no number\n\n{USAGE}"))?;
     let fault = || {
         let word = asked.fault.as_deref().unwrap_or_default();
         Fault::from_word(word).ok_or_else(|| format!("no fault `{word}`\n\n{USAGE}"))
@@ -178,5 +243,8 @@ fn tell(whole: &Report, classes: bool) {
     for violation in &whole.violations {
         let repeat = violation.lines().next().unwrap_or_default();
         say::line(&format!("VIOLATION cargo xtask crash {repeat}"));
+    }
+    for reason in &whole.not_run {
+        say::line(&format!("NOT RUN {reason}"));
     }
 }

@@ -9,6 +9,8 @@
 //! states that undisturbed commands lead to ([`facts`]). Points are chosen and counted by class
 //! ([`class`]), so that many of one kind do not pass for a good test.
 //!
+//! Below real file systems, [`block`] cuts the power between any two writes to a disk.
+//!
 //! The log of operations ([`oplog`], made by [`recorder`]) holds everything that a run did to the
 //! disk, for whoever builds the disks that a power cut may leave.
 //!
@@ -16,6 +18,7 @@
 
 mod amount;
 pub mod bench;
+pub mod block;
 pub mod calls;
 pub mod class;
 pub mod command;

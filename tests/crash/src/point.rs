@@ -148,7 +148,12 @@ fn kill(
     Ok(Judged { class, violation })
 }
 
-fn killed(stand: &Stand<'_>, untouched: &Untouched) -> Result<(), Violation> {
+/// Recovers from a crash and judges: the old state or the new one is found, whole, and from it the last
+/// one is reached. Answers which of the states was found: its place in the list.
+///
+/// # Errors
+/// What is wrong.
+pub(crate) fn killed(stand: &Stand<'_>, untouched: &Untouched) -> Result<usize, Violation> {
     stand.recover()?;
     let state = stand.which(RECOVERED)?;
     if state == 0 && stand.untouched()? != *untouched {
@@ -162,7 +167,8 @@ fn killed(stand: &Stand<'_>, untouched: &Untouched) -> Result<(), Violation> {
     if again != state {
         return Err(Violation("a second recovery changed the state".to_owned()));
     }
-    stand.go_on(state)
+    stand.go_on(state)?;
+    Ok(state)
 }
 
 /// Kills a run, then the recovery after it at one of its calls. Both are made anew for each call: the

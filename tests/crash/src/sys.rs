@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The system calls of a tracer: the only file of this crate with `unsafe`.
+//! The system calls of a tracer, and one more: the only file of this crate with `unsafe`.
 //!
 //! Thin and without decisions: start a program under a filter, wait for what happens, look at one
 //! stopped thread and change what it is about to do. `x86_64` only, since registers have names here.
@@ -339,6 +339,15 @@ pub(crate) fn write_memory(tid: Pid, address: u64, bytes: &[u8]) -> io::Result<(
         Ok(_) => Err(io::Error::from(io::ErrorKind::WriteZero)),
         Err(_negative) => Err(io::Error::last_os_error()),
     }
+}
+
+/// Gives this thread a table of descriptors of its own, with nothing in it but the standard three.
+pub(crate) fn forget_descriptors() -> io::Result<()> {
+    let unshare = libc::CLOSE_RANGE_UNSHARE.cast_signed();
+    // SAFETY: the call takes numbers only. Descriptors that other threads own stay open in their table;
+    // this thread, which has just begun, owns none that it could use by mistake.
+    let done = unsafe { libc::close_range(3, libc::c_uint::MAX, unshare) };
+    checked(libc::c_long::from(done)).map(drop)
 }
 
 /// Kills a process, or the process of a thread. One that is gone is no error.

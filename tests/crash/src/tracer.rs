@@ -95,6 +95,8 @@ pub enum Decision {
     Shorten,
     /// It is not made, and fails with this error number.
     Fail(i32),
+    /// It is not made, and reports that it was.
+    Pretend,
 }
 
 /// Decides about each call.
@@ -298,6 +300,7 @@ impl Tracer<'_> {
                 let answered = call.registers.answered(-i64::from(errno));
                 sys::set_registers(tid, &answered)?;
             }
+            Decision::Pretend => sys::set_registers(tid, &call.registers.answered(0))?,
         }
         if then_kill || shortened || self.director.wants_results() {
             let making = Making {
