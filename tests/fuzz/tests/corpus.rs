@@ -100,6 +100,7 @@ targets! {
     journal,
     key,
     manifest,
+    marker,
     messages,
     path,
     record,
@@ -108,6 +109,7 @@ targets! {
     settings,
     signature,
     source,
+    state,
 }
 
 fn names_in(folder_name: &str) -> BTreeSet<String> {

@@ -97,6 +97,7 @@ pub use salvage::Move;
 pub use salvage::Salvage;
 pub use salvage::Spot;
 pub use salvage::Undecided;
+pub use salvage::marker;
 pub use settings::Confinement;
 pub use settings::Settings;
 pub use standing::Standing;

@@ -22,7 +22,7 @@
 mod act;
 mod evidence;
 pub(crate) mod look;
-pub(crate) mod marker;
+pub mod marker;
 mod plan;
 
 pub use self::look::Salvage;

@@ -10,6 +10,7 @@ pub mod inventory;
 pub mod journal;
 pub mod key;
 pub mod manifest;
+pub mod marker;
 pub mod messages;
 pub mod path;
 pub mod record;
@@ -18,6 +19,7 @@ pub mod secrets;
 pub mod settings;
 pub mod signature;
 pub mod source;
+pub mod state;
 
 /// A function that must return whatever it is given, and how it is tested.
 #[derive(Debug, Clone, Copy)]
@@ -89,6 +91,12 @@ pub const TARGETS: &[Target] = &[
         draws: true,
     },
     Target {
+        name: "marker",
+        run: marker::target,
+        inputs: 5_000,
+        draws: true,
+    },
+    Target {
         name: "messages",
         run: messages::target,
         inputs: 5_000,
@@ -134,6 +142,12 @@ pub const TARGETS: &[Target] = &[
         name: "source",
         run: source::target,
         inputs: 5_000,
+        draws: true,
+    },
+    Target {
+        name: "state",
+        run: state::target,
+        inputs: 1_000,
         draws: true,
     },
 ];

@@ -19,7 +19,7 @@ pub(crate) const FORMAT: &str = "salvage/1";
 /// A recovery from the disk that is under way.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Marker {
+pub struct Marker {
     pub(crate) txid: String,
     pub(crate) found: String,
     /// The journal that was there, as far as it could be read: when the moves do not fit the disk any more, the
@@ -41,7 +41,11 @@ struct Envelope {
     salvage: Marker,
 }
 
-pub(crate) fn encode(marker: &Marker) -> Vec<u8> {
+/// The bytes of a marker.
+///
+/// # Panics
+/// Never: a marker has text keys only.
+pub fn encode(marker: &Marker) -> Vec<u8> {
     let envelope = Envelope {
         cofferdam: FORMAT.to_owned(),
         checksum: checksum(marker),
@@ -54,7 +58,7 @@ pub(crate) fn encode(marker: &Marker) -> Vec<u8> {
 }
 
 /// Reads a marker; none for anything but the bytes that [`encode`] writes.
-pub(crate) fn decode(bytes: &[u8]) -> Option<Marker> {
+pub fn decode(bytes: &[u8]) -> Option<Marker> {
     let envelope: Envelope = serde_json::from_slice(bytes).ok()?;
     let sound = envelope.cofferdam == FORMAT
         && envelope.checksum == checksum(&envelope.salvage)
