@@ -127,22 +127,17 @@ fn what_is_no_component_is_refused_as_what_it_is() {
 }
 
 #[test]
-fn features_that_are_off_are_refused() {
-    let with = |definitions: &str| {
+fn features_that_are_off_are_refused_by_name() {
+    let with = |definitions: &str, words: &'static str| {
         let text = SOUND.replacen("$module", &format!("$module {definitions}"), 1);
         let bytes = cofferdam_guests::component(&text).unwrap();
-        (bytes, 3, "component-invalid", "not a valid")
+        (bytes, 3, "component-features", words)
     };
     refused(&[
-        with("(memory i64 1)"),
-        with("(memory 1 1 shared)"),
-        with("(type (struct (field i32)))"),
-        with("(tag)"),
-        with("(func (return_call 0))"),
-        with(
-            "(func (result v128) (i8x16.relaxed_swizzle
-               (v128.const i32x4 0 0 0 0) (v128.const i32x4 0 0 0 0)))",
-        ),
+        with("(memory 1)", "`multi-memory`"),
+        with("(memory i64 1)", "`memory64`"),
+        with("(func (return_call 0))", "`tail-call`"),
+        with("(tag)", "`exceptions`"),
     ]);
 }
 

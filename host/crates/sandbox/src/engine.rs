@@ -11,6 +11,7 @@ use crate::child::spawn::Held;
 use crate::child::spawn::Program;
 use crate::code::Code;
 use crate::confine::Wall;
+use crate::features;
 use crate::imports;
 use crate::imports::CompileError;
 use crate::imports::Import;
@@ -26,6 +27,7 @@ use std::hash::Hash;
 use std::hash::Hasher;
 use std::time::Instant;
 use thiserror::Error;
+use wasmparser::WasmFeatures;
 use wasmtime::Config;
 use wasmtime::OptLevel;
 use wasmtime::WasmBacktraceDetails;
@@ -274,13 +276,7 @@ pub(crate) fn config() -> Config {
         // Line numbers would need the component's debug information, which is not to be trusted with
         // this process's time; the panic's own message has them.
         .wasm_backtrace_details(WasmBacktraceDetails::Disable)
-        // On by default, and it stays on: wasmtime's own adapters between the inner components of a
-        // composed one have two memories, and its compiler panics where they are not allowed.
-        .wasm_multi_memory(true)
-        .wasm_relaxed_simd(false)
-        .wasm_memory64(false)
-        .wasm_custom_page_sizes(false)
-        .wasm_wide_arithmetic(false)
-        .wasm_tail_call(false);
+        .wasm_features(WasmFeatures::all(), false)
+        .wasm_features(features::COMPILED, true);
     config
 }

@@ -11,6 +11,7 @@
 //! | another version of our own interfaces | refused by name, with the version on offer |
 //! | a bare function, module or component as import | refused: only whole interfaces are on offer |
 //! | a core module, or text, instead of a component | refused before anything is parsed further |
+//! | a feature of WebAssembly that is off, also in a function's body | refused by name: `features.rs` |
 //! | huge or deeply nested input | the size is capped; the parser bounds nesting and counts |
 
 use serde::Deserialize;
@@ -18,16 +19,18 @@ use serde::Serialize;
 use std::collections::BTreeSet;
 use std::fmt;
 use thiserror::Error;
+use wasmparser::BinaryReaderError;
 use wasmparser::Encoding;
+use wasmparser::FuncValidatorAllocations;
 use wasmparser::Parser;
 use wasmparser::Payload;
 use wasmparser::ValidPayload;
 use wasmparser::Validator;
-use wasmparser::WasmFeatures;
 use wasmparser::component_types::ComponentAnyTypeId;
 use wasmparser::component_types::ComponentEntityType;
 use wasmparser::types::Types;
 
+use crate::features;
 use crate::limits::COMPONENT_BYTES;
 
 /// An interface that a component imports, and what it uses of it.
@@ -63,14 +66,17 @@ pub enum CompileError {
         /// The limit.
         allowed: usize,
     },
-    /// Not WebAssembly, damaged, or using features that are off.
+    /// Not WebAssembly, or damaged.
     #[error("not a valid WebAssembly component: {0}")]
     Invalid(String),
+    /// The component is made with features that no step may use.
+    #[error("the component uses what is off in WebAssembly for steps: {}", quoted(.0))]
+    Features(Vec<String>),
     /// A core module rather than a component.
     #[error("found a core WebAssembly module where a component was expected")]
     CoreModule,
     /// The component asks for more than is on offer.
-    #[error("the component imports what no step may have: {}", list(.0))]
+    #[error("the component imports what no step may have: {}", quoted(.0))]
     Imports(Vec<Import>),
     /// Compiling it takes more time or memory than any component may take.
     #[error("the component costs too much to compile: {0}")]
@@ -86,6 +92,7 @@ impl CompileError {
         match self {
             Self::TooLarge { .. } => "component-too-large",
             Self::Invalid(_) => "component-invalid",
+            Self::Features(_) => "component-features",
             Self::CoreModule => "component-core-module",
             Self::Imports(_) => "component-imports",
             Self::TooCostly(_) => "component-too-costly",
@@ -94,9 +101,9 @@ impl CompileError {
     }
 }
 
-fn list(imports: &[Import]) -> String {
-    let named: Vec<String> = imports.iter().map(|import| format!("`{import}`")).collect();
-    named.join(", ")
+fn quoted(names: &[impl fmt::Display]) -> String {
+    let quoted: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
+    quoted.join(", ")
 }
 
 /// The interfaces on offer, without version. WASI's are offered at any 0.2 version: they only grow.
@@ -161,10 +168,10 @@ pub struct Imports {
     pub inside: Vec<String>,
 }
 
-/// What a component imports, also when it would be refused.
+/// What a component imports, also when it would be refused for that.
 ///
 /// # Errors
-/// When the bytes are not a component, or too many.
+/// When the bytes are no valid component, made with features that are off, or too many.
 pub fn imports(component: &[u8]) -> Result<Imports, CompileError> {
     let found = examine(component)?;
     Ok(Imports {
@@ -202,7 +209,16 @@ fn examine(component: &[u8]) -> Result<Examined, CompileError> {
             allowed: COMPONENT_BYTES,
         });
     }
-    let mut validator = Validator::new_with_features(WasmFeatures::default());
+    let invalid = |error: BinaryReaderError| {
+        let missing = features::missing(component);
+        if missing.is_empty() {
+            CompileError::Invalid(format!("{} (at byte {})", error.message(), error.offset()))
+        } else {
+            CompileError::Features(missing)
+        }
+    };
+    let mut validator = Validator::new_with_features(features::ALLOWED);
+    let mut bodies = FuncValidatorAllocations::default();
     let mut names = Vec::new();
     let mut inside = BTreeSet::new();
     let mut nested = 0_usize;
@@ -230,9 +246,14 @@ fn examine(component: &[u8]) -> Result<Examined, CompileError> {
             Payload::End(_) => nested = nested.saturating_sub(1),
             _ => {}
         }
-        // Function bodies are left to the compiler, which checks them all.
-        if let ValidPayload::End(found) = validator.payload(&payload).map_err(invalid)? {
-            types = Some(found);
+        match validator.payload(&payload).map_err(invalid)? {
+            ValidPayload::Func(function, body) => {
+                let mut function = function.into_validator(bodies);
+                function.validate(&body).map_err(invalid)?;
+                bodies = function.into_allocations();
+            }
+            ValidPayload::End(found) => types = Some(found),
+            ValidPayload::Ok | ValidPayload::Parser(_) => {}
         }
     }
     let types = types.ok_or_else(|| CompileError::Invalid("it is incomplete".to_owned()))?;
@@ -288,14 +309,6 @@ fn describe(interface: String, types: &Types) -> Option<Import> {
         functions,
         offered,
     })
-}
-
-#[expect(
-    clippy::needless_pass_by_value,
-    reason = "used as a function value in `map_err`"
-)]
-fn invalid(error: wasmparser::BinaryReaderError) -> CompileError {
-    CompileError::Invalid(format!("{} (at byte {})", error.message(), error.offset()))
 }
 
 #[cfg(test)]

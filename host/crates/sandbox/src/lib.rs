@@ -21,6 +21,7 @@ mod confine;
 pub mod driven;
 mod engine;
 mod failure;
+mod features;
 mod fs;
 mod grants;
 mod imports;
@@ -94,6 +95,10 @@ pub const CODES: &[(&str, &str)] = &[
     (
         "component-invalid",
         "build the step again with `--target wasm32-wasip2 --release`",
+    ),
+    (
+        "component-features",
+        "build for `wasm32-wasip2` as it is, without `-C target-feature` or `-m` options that add to it",
     ),
     (
         "component-core-module",
@@ -179,6 +184,7 @@ mod tests {
                 allowed: 1,
             },
             CompileError::Invalid(String::new()),
+            CompileError::Features(Vec::new()),
             CompileError::CoreModule,
             CompileError::Imports(Vec::new()),
             CompileError::TooCostly(String::new()),
