@@ -60,6 +60,16 @@ fn what_asks_for_more_than_is_on_offer_is_refused_by_name() {
             text("(component (import \"exec\" (func)))"),
             "`exec`".to_owned(),
         ),
+        (
+            // An interface that is on offer, with more in it than it has.
+            cofferdam_guests::component(
+                &("(import \"wasi:cli/exit@0.2.6\" (instance (export \"reboot\" (func))))"
+                    .to_owned()
+                    + SOUND),
+            )
+            .unwrap(),
+            "`reboot`".to_owned(),
+        ),
     ];
     let refusals: Vec<_> = asked
         .iter()

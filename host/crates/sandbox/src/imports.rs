@@ -9,6 +9,7 @@
 //! |---|---|
 //! | import of sockets, HTTP, anything unknown | refused by name, all of them listed |
 //! | another version of our own interfaces | refused by name, with the version on offer |
+//! | more functions, or other types, in an interface on offer | refused when it is linked, before anything runs: `link.rs` |
 //! | a bare function, module or component as import | refused: only whole interfaces are on offer |
 //! | a core module, or text, instead of a component | refused before anything is parsed further |
 //! | a feature of WebAssembly that is off, also in a function's body | refused by name: `features.rs` |
@@ -78,6 +79,9 @@ pub enum CompileError {
     /// The component asks for more than is on offer.
     #[error("the component imports what no step may have: {}", quoted(.0))]
     Imports(Vec<Import>),
+    /// The interfaces are on offer, what it asks for in them is not.
+    #[error("the component imports what these interfaces do not have: {0}")]
+    Unlinked(String),
     /// Compiling it takes more time or memory than any component may take.
     #[error("the component costs too much to compile: {0}")]
     TooCostly(String),
@@ -94,7 +98,7 @@ impl CompileError {
             Self::Invalid(_) => "component-invalid",
             Self::Features(_) => "component-features",
             Self::CoreModule => "component-core-module",
-            Self::Imports(_) => "component-imports",
+            Self::Imports(_) | Self::Unlinked(_) => "component-imports",
             Self::TooCostly(_) => "component-too-costly",
             Self::Exports(_) => "component-exports",
         }

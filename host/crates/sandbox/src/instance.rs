@@ -118,7 +118,7 @@ fn call(
             UpdateDeadline::Continue(1)
         })
     });
-    let ready = link::ready(store.engine(), component)?;
+    let ready = link::step(link::linked(store.engine(), component)?)?;
     let step: Step = ready.instantiate(&mut *store)?;
     *began = true;
     step.call_run(store, &to_guest(job.context))

@@ -8,20 +8,29 @@ use crate::bindings::Step;
 use crate::bindings::StepPre;
 use crate::state::State;
 use wasmtime::component::HasSelf;
+use wasmtime::component::InstancePre;
 use wasmtime::component::Linker;
 use wasmtime_wasi::p2::bindings::sync as wasi;
 
-/// A component with everything that it imports, ready to be instantiated as a step.
+/// A component with everything that it imports.
 ///
 /// # Errors
-/// It does not export a step, or imports what is not on offer.
-pub(crate) fn ready(
+/// It imports what is not on offer: an interface, a function of one, or one with another type.
+pub(crate) fn linked(
     engine: &wasmtime::Engine,
     component: &wasmtime::component::Component,
-) -> wasmtime::Result<StepPre<State>> {
+) -> wasmtime::Result<InstancePre<State>> {
     let mut linker = Linker::new(engine);
     offer(&mut linker)?;
-    StepPre::new(linker.instantiate_pre(component)?)
+    linker.instantiate_pre(component)
+}
+
+/// The same, ready to be instantiated as a step.
+///
+/// # Errors
+/// It does not export a step.
+pub(crate) fn step(linked: InstancePre<State>) -> wasmtime::Result<StepPre<State>> {
+    StepPre::new(linked)
 }
 
 /// Links everything on offer.

@@ -55,7 +55,9 @@ fn compile(component: &[u8]) -> Result<(Vec<Import>, Vec<u8>), CompileError> {
     let engine = wasmtime::Engine::new(&engine::config()).map_err(invalid)?;
     let compiled =
         wasmtime::component::Component::from_binary(&engine, component).map_err(invalid)?;
-    link::ready(&engine, &compiled).map_err(|error| CompileError::Exports(format!("{error:#}")))?;
+    let linked = link::linked(&engine, &compiled)
+        .map_err(|error| CompileError::Unlinked(format!("{error:#}")))?;
+    link::step(linked).map_err(|error| CompileError::Exports(format!("{error:#}")))?;
     let code = compiled.serialize().map_err(invalid)?;
     Ok((imports, code))
 }
