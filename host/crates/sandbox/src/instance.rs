@@ -20,6 +20,7 @@ use crate::log::clean;
 use crate::record::StepRecord;
 use crate::record::Usage;
 use crate::state::State;
+use crate::step::Budget;
 use crate::step::Context;
 use crate::step::Failure;
 use crate::step::FailureKind;
@@ -75,6 +76,9 @@ pub(crate) fn run(work: Work<'_>) -> (Verdict, StepRecord) {
     let answer = call(&mut store, component, job, expired, &mut began);
     let fuel = limits.fuel() - store.get_fuel().unwrap_or(0).min(limits.fuel());
     let mut state = store.into_data();
+    if state.files.trail.is_spent() {
+        state.files.account.spent.insert(Budget::Paths);
+    }
     for line in state.log.finish() {
         state.tell(&Said::Log(line));
     }

@@ -131,6 +131,8 @@ pub enum Budget {
     Files,
     /// Handles open at once.
     Handles,
+    /// The list of paths that were touched: without room in it, nothing more is changed.
+    Paths,
 }
 
 impl fmt::Display for Budget {
@@ -139,6 +141,7 @@ impl fmt::Display for Budget {
             Self::WrittenBytes => "written bytes",
             Self::Files => "files created",
             Self::Handles => "open handles",
+            Self::Paths => "recorded paths",
         })
     }
 }

@@ -14,6 +14,8 @@ pub(crate) struct Trail {
     paths: BTreeMap<String, Touched>,
     path_bytes: usize,
     unlisted: u64,
+    /// Whether a change was not made for want of room.
+    is_spent: bool,
 }
 
 impl Trail {
@@ -22,7 +24,13 @@ impl Trail {
     /// # Errors
     /// When there is no room for it.
     pub(super) fn change(&mut self, path: &str) -> Outcome<&mut Touched> {
+        self.is_spent |= !self.paths.contains_key(path) && !self.has_room(path);
         self.entry(path).ok_or(Refusal::Spent)
+    }
+
+    /// Whether a change was not made, since there was no room for its entry.
+    pub(crate) fn is_spent(&self) -> bool {
+        self.is_spent
     }
 
     /// The entry of a path that was only looked at; none when there is no room for it.
@@ -78,5 +86,23 @@ impl Trail {
             self.paths.insert(path.to_owned(), touched);
         }
         self.paths.get_mut(path)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_change_that_finds_no_room_is_refused_and_told() {
+        let mut trail = Trail::default();
+        let long = "n".repeat(4_000);
+        for number in 0..RECORDED_PATH_BYTES / 4_000 {
+            trail.look(&format!("{number}/{long}"));
+        }
+        assert!(!trail.is_spent());
+        assert!(trail.change("0").is_ok(), "a little room is left");
+        assert!(trail.change(&long).is_err());
+        assert!(trail.is_spent());
     }
 }
