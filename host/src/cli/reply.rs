@@ -161,7 +161,8 @@ impl Screen {
 pub fn shown(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for character in text.chars() {
-        let invisible = matches!(character, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+        let invisible = matches!(character,
+            '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
         if (character.is_control() && character != '\n' && character != '\t') || invisible {
             safe.extend(character.escape_unicode());
         } else {
@@ -229,5 +230,6 @@ mod tests {
             "no\n    help: forged\\u{d}\n    error[bug]: \\u{1b}[2J"
         );
         assert_eq!(shown_line("a\nb\tc"), "a\\nb\\tc");
+        assert_eq!(shown_line("a\u{61c}\u{202e}b"), "a\\u{61c}\\u{202e}b");
     }
 }

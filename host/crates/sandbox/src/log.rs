@@ -199,7 +199,8 @@ fn skip_escape(chars: &mut std::str::Chars<'_>) {
 /// Characters that reorder or hide text without being control characters.
 fn is_invisible(c: char) -> bool {
     matches!(c,
-        '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
+        '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
+        | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
 }
 
 #[cfg(test)]
@@ -211,6 +212,7 @@ mod tests {
         assert_eq!(clean("a\u{1b}[31mred\u{1b}[0m\r\n\u{7}b", 100), "ared\nb");
         assert_eq!(clean("\u{1b}]0;title\u{7}x\u{1b}]8;;u\u{1b}\\y", 100), "xy");
         assert_eq!(clean("user\u{202e}txt.exe\u{9b}1m", 100), "usertxt.exe1m");
+        assert_eq!(clean("a\u{61c}b\u{2066}c\u{e0041}\u{e007f}", 100), "abc");
         assert_eq!(clean("\u{1b}", 100), "");
         assert_eq!(clean("abcdef", 3), "abc…");
     }
