@@ -19,6 +19,9 @@ const HEAD: &str = include_str!("head.wat");
 /// And ends with: `run`, as the core instance `$main` has it.
 const TAIL: &str = include_str!("tail.wat");
 
+/// The part of it that not every step has.
+const AFTERWARDS: &str = "(post-return (core func $main \"cabi_post_run\"))";
+
 /// Builds every guest below a folder of the caller's, and answers with where the components are.
 ///
 /// Several processes may ask for it at once: cargo waits for its own lock, and what is written here
@@ -58,10 +61,16 @@ pub fn build(scratch: &Path) -> io::Result<PathBuf> {
 }
 
 /// A step from the text of what makes it one: definitions that end in a core instance `$main` with
-/// `memory`, `cabi_realloc` and `run`, which takes and gives a pointer.
+/// `memory`, `cabi_realloc` and `run`, which takes and gives a pointer. Where they export `cabi_post_run`
+/// it is called when the answer was taken.
 ///
 /// # Errors
 /// The text cannot be assembled; what it says is not checked.
 pub fn component(definitions: &str) -> Result<Vec<u8>, wat::Error> {
-    wat::parse_str(format!("{HEAD}{definitions}{TAIL}"))
+    let tail = if definitions.contains("\"cabi_post_run\"") {
+        TAIL
+    } else {
+        &TAIL.replace(AFTERWARDS, "")
+    };
+    wat::parse_str(format!("{HEAD}{definitions}{tail}"))
 }

@@ -6,6 +6,7 @@
 //! what must hold after every update, however it ends.
 
 mod attack;
+mod breaks;
 mod components;
 mod ends;
 mod fills;
@@ -18,6 +19,7 @@ mod takes_all;
 
 /// The tests that bear the name of a guest.
 mod tested {
+    pub(super) use super::breaks::*;
     pub(super) use super::ends::*;
     pub(super) use super::fills::*;
     pub(super) use super::floods::*;

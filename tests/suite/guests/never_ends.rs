@@ -37,6 +37,11 @@ pub(super) fn endless_allocation() {
 }
 
 #[test]
+pub(super) fn endless_goodbye() {
+    is_stopped(Attack::by("endless_goodbye"));
+}
+
+#[test]
 pub(super) fn senses() {
     let log = Attack::by("senses").may(ALL).succeeds().log();
     assert_eq!(log[0], "now 1700000000 waited 0", "an hour of sleep");
