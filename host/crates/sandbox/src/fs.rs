@@ -54,13 +54,15 @@ pub(crate) struct Files {
     switches: Switches,
     pub(crate) account: Account,
     pub(crate) trail: Trail,
+    /// How often the step has cut a file, any of them.
+    cuts: u64,
 }
 
 /// What a handle of the step stands for.
 #[derive(Debug)]
 pub(crate) enum Node {
     /// A directory: a name for a path, which each use resolves and judges again.
-    Directory { path: String },
+    Directory { path: Arc<str> },
     /// An open file.
     File(OpenFile),
 }
@@ -69,7 +71,7 @@ pub(crate) enum Node {
 #[derive(Debug, Clone)]
 pub(crate) struct OpenFile {
     file: Arc<File>,
-    path: String,
+    path: Arc<str>,
     may_read: bool,
     may_write: bool,
 }
@@ -90,6 +92,7 @@ impl Files {
             may_write: may_write && grants.can_write(),
             account: Account::new(limits),
             trail: Trail::default(),
+            cuts: 0,
         })
     }
 }

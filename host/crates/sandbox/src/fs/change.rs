@@ -54,6 +54,7 @@ impl Files {
         }
         self.trail.change(&place.path)?;
         rustix::fs::unlinkat(place.parent(), place.name(), AtFlags::REMOVEDIR)?;
+        self.root.forget();
         self.trail.change(&place.path)?.removed = true;
         Ok(())
     }

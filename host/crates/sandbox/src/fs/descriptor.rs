@@ -26,6 +26,7 @@ use rustix::fs::Timespec;
 use rustix::fs::Timestamps;
 use rustix::fs::UTIME_OMIT;
 use rustix::io::Errno;
+use std::sync::Arc;
 use wasmtime::component::Resource;
 use wasmtime_wasi::p2::FsError;
 use wasmtime_wasi::p2::FsResult;
@@ -41,12 +42,7 @@ use wasmtime_wasi::p2::bindings::sync::io::streams::OutputStream;
 
 impl preopens::Host for State {
     fn get_directories(&mut self) -> wasmtime::Result<Vec<(Resource<Descriptor>, String)>> {
-        let root = table::push(
-            &mut self.table,
-            Node::Directory {
-                path: String::new(),
-            },
-        )?;
+        let root = table::push(&mut self.table, Node::Directory { path: "".into() })?;
         Ok(vec![(root, "/".to_owned())])
     }
 }
@@ -56,9 +52,9 @@ impl State {
         Ok(table::get(&self.table, handle)?)
     }
 
-    fn directory(&self, handle: &Resource<Descriptor>) -> FsResult<String> {
+    fn directory(&self, handle: &Resource<Descriptor>) -> FsResult<Arc<str>> {
         match self.node(handle).map_err(FsError::trap)? {
-            Node::Directory { path } => Ok(path.clone()),
+            Node::Directory { path } => Ok(Arc::clone(path)),
             Node::File(_) => Err(Refusal::NOT_A_DIRECTORY.into()),
         }
     }
@@ -76,19 +72,16 @@ impl State {
             .map_err(|_| self.files.account.overdraw(Budget::Handles).into())
     }
 
-    /// What the step may know of an open file or directory, and its path.
-    fn facts(&self, handle: &Resource<Descriptor>) -> FsResult<(Facts, String)> {
+    /// What the step may know of an open file or directory.
+    fn facts(&self, handle: &Resource<Descriptor>) -> FsResult<Facts> {
         Ok(match self.node(handle).map_err(FsError::trap)? {
-            Node::Directory { path } => (
-                Facts {
-                    kind: FileType::Directory,
-                    size: 0,
-                },
-                path.clone(),
-            ),
+            Node::Directory { .. } => Facts {
+                kind: FileType::Directory,
+                size: 0,
+            },
             Node::File(file) => {
                 let stat = rustix::fs::fstat(&*file.file).map_err(Refusal::from)?;
-                (Facts::of(&stat), file.path.clone())
+                Facts::of(&stat)
             }
         })
     }
@@ -195,6 +188,7 @@ impl types::HostDescriptor for State {
         self.hand_out(Output::File(FileOutput {
             file,
             offset: Some(offset),
+            cuts: None,
         }))
     }
 
@@ -206,7 +200,11 @@ impl types::HostDescriptor for State {
         if !file.may_write {
             return Err(Refusal::BAD_HANDLE.into());
         }
-        self.hand_out(Output::File(FileOutput { file, offset: None }))
+        self.hand_out(Output::File(FileOutput {
+            file,
+            offset: None,
+            cuts: None,
+        }))
     }
 
     fn advise(
@@ -267,8 +265,8 @@ impl types::HostDescriptor for State {
         let times = self.times(access, change)?;
         let path = match self.node(&handle).map_err(FsError::trap)? {
             Node::File(file) if !file.may_write => return Err(Refusal::BAD_HANDLE.into()),
-            Node::File(file) => file.path.clone(),
-            Node::Directory { path } => path.clone(),
+            Node::File(file) => Arc::clone(&file.path),
+            Node::Directory { path } => Arc::clone(path),
         };
         Ok(self.files.set_times("", &path, false, &times)?)
     }
@@ -290,7 +288,7 @@ impl types::HostDescriptor for State {
         offset: u64,
     ) -> FsResult<u64> {
         let file = self.file(&handle)?;
-        self.files.write_at(&file, &bytes, offset)?;
+        self.files.write_at(&file, &bytes, offset, 0)?;
         Ok(bytes.len() as u64)
     }
 
@@ -309,7 +307,7 @@ impl types::HostDescriptor for State {
     }
 
     fn stat(&mut self, handle: Resource<Descriptor>) -> FsResult<types::DescriptorStat> {
-        let (facts, _) = self.facts(&handle)?;
+        let facts = self.facts(&handle)?;
         Ok(self.stat_of(facts))
     }
 
@@ -417,19 +415,14 @@ impl types::HostDescriptor for State {
         other: Resource<Descriptor>,
     ) -> wasmtime::Result<bool> {
         // Where no two names share an inode that a step may write, the path is the identity.
-        let path = |node: &Node| match node {
-            Node::Directory { path } => path.clone(),
-            Node::File(file) => file.path.clone(),
-        };
-        Ok(path(self.node(&handle)?) == path(self.node(&other)?))
+        Ok(self.node(&handle)?.path() == self.node(&other)?.path())
     }
 
     fn metadata_hash(
         &mut self,
         handle: Resource<Descriptor>,
     ) -> FsResult<types::MetadataHashValue> {
-        let (_, path) = self.facts(&handle)?;
-        Ok(hash(&path))
+        Ok(hash(self.node(&handle).map_err(FsError::trap)?.path()))
     }
 
     fn metadata_hash_at(

@@ -57,10 +57,10 @@ impl Facts {
 impl Files {
     /// Opens or makes a file, or opens a directory.
     pub(super) fn open(&mut self, base: &str, path: &str, how: How) -> Outcome<Node> {
-        let place = self.resolve(base, path, how.follow)?;
+        let place = self.find(base, path, how.follow)?;
         let Some(stat) = self.stat(&place)? else {
             if how.create {
-                return self.create(place, how);
+                return self.create(place.path, how);
             }
             return Err(self.missing(&place.path));
         };
@@ -75,7 +75,9 @@ impl Files {
                 if how.write || how.truncate || how.create {
                     return Err(Refusal::IS_A_DIRECTORY);
                 }
-                Ok(Node::Directory { path: place.path })
+                Ok(Node::Directory {
+                    path: place.path.into(),
+                })
             }
             FileType::RegularFile => self.open_file(place, &stat, how),
             FileType::Symlink if self.may_read(&place.path) => Err(Refusal::LOOP),
@@ -107,12 +109,12 @@ impl Files {
             (true, false) => OFlags::WRONLY,
             (false, _) => OFlags::RDONLY,
         };
-        let file =
-            rustix::fs::openat(place.parent(), place.name(), access | SAFELY, Mode::empty())?;
+        let file = self.open_found(&place, access | SAFELY)?;
         // What was judged is what was opened, or nothing is.
         let found = rustix::fs::fstat(&file)?;
         let same = (found.st_dev, found.st_ino) == (seen.st_dev, seen.st_ino);
         if !same || (writes && self.one_link(&found).is_err()) {
+            self.root.forget();
             return Err(self.denied(&place.path, Denied::Open));
         }
         if let Some(touched) = self.trail.look(&place.path) {
@@ -121,21 +123,23 @@ impl Files {
         if how.truncate {
             self.trail.change(&place.path)?.written = true;
             rustix::fs::ftruncate(&file, 0)?;
+            self.cuts += 1;
         }
         Ok(Node::File(OpenFile {
             file: Arc::new(File::from(file)),
-            path: place.path,
+            path: place.path.into(),
             may_read: how.read || !writes,
             may_write: how.write,
         }))
     }
 
-    fn create(&mut self, place: Place, how: How) -> Outcome<Node> {
-        self.may_create(&place.path)
-            .map_err(|refusal| self.refused(&place.path, Denied::Create, refusal))?;
+    fn create(&mut self, path: String, how: How) -> Outcome<Node> {
+        self.may_create(&path)
+            .map_err(|refusal| self.refused(&path, Denied::Create, refusal))?;
         if how.directory {
             return Err(Refusal::INVALID);
         }
+        let place = self.anew(path)?;
         self.trail.change(&place.path)?;
         self.account.create()?;
         let access = if how.read {
@@ -154,7 +158,7 @@ impl Files {
         self.trail.change(&place.path)?.created = true;
         Ok(Node::File(OpenFile {
             file: Arc::new(File::from(file)),
-            path: place.path,
+            path: place.path.into(),
             may_read: how.read,
             may_write: how.write,
         }))
@@ -188,7 +192,7 @@ impl Files {
         path: &str,
         follow: bool,
     ) -> Outcome<(Facts, String)> {
-        let place = self.resolve(base, path, follow)?;
+        let place = self.find(base, path, follow)?;
         let Some(stat) = self.stat(&place)? else {
             return Err(self.missing(&place.path));
         };

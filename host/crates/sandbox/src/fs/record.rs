@@ -6,12 +6,14 @@ use super::refusal::Refusal;
 use crate::limits::RECORDED_PATH_BYTES;
 use crate::record::Denied;
 use crate::record::Touched;
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 
 /// The paths that a run touched.
 #[derive(Debug, Default)]
 pub(crate) struct Trail {
-    paths: BTreeMap<String, Touched>,
+    entries: Vec<Touched>,
+    /// Where in `entries` a path is: asked for at every call of the step, so not by comparing paths.
+    places: HashMap<String, usize>,
     path_bytes: usize,
     unlisted: u64,
     /// Whether a change was not made for want of room.
@@ -24,8 +26,11 @@ impl Trail {
     /// # Errors
     /// When there is no room for it.
     pub(super) fn change(&mut self, path: &str) -> Outcome<&mut Touched> {
-        self.is_spent |= !self.paths.contains_key(path) && !self.has_room(path);
-        self.entry(path).ok_or(Refusal::Spent)
+        let place = self.place(path);
+        self.is_spent |= place.is_none();
+        place
+            .and_then(|place| self.entries.get_mut(place))
+            .ok_or(Refusal::Spent)
     }
 
     /// Whether a change was not made, since there was no room for its entry.
@@ -35,12 +40,11 @@ impl Trail {
 
     /// The entry of a path that was only looked at; none when there is no room for it.
     pub(super) fn look(&mut self, path: &str) -> Option<&mut Touched> {
-        // Two look-ups instead of one, because of the early return of a borrow.
-        if self.paths.contains_key(path) || self.has_room(path) {
-            return self.entry(path);
+        let place = self.place(path);
+        if place.is_none() {
+            self.unlisted += 1;
         }
-        self.unlisted += 1;
-        None
+        self.entries.get_mut(place?)
     }
 
     /// Notes that something was refused.
@@ -51,41 +55,35 @@ impl Trail {
     }
 
     /// The entries, sorted by path, and how many found no room.
-    pub(crate) fn into_entries(self) -> (Vec<Touched>, u64) {
-        let nothing = |touched: &Touched| {
+    pub(crate) fn into_entries(mut self) -> (Vec<Touched>, u64) {
+        self.entries.retain(|touched| {
             *touched
-                == Touched {
+                != Touched {
                     path: touched.path.clone(),
                     ..Touched::default()
                 }
-        };
-        (
-            self.paths
-                .into_values()
-                .filter(|touched| !nothing(touched))
-                .collect(),
-            self.unlisted,
-        )
+        });
+        self.entries.sort_by(|one, other| one.path.cmp(&other.path));
+        (self.entries, self.unlisted)
     }
 
-    fn has_room(&self, path: &str) -> bool {
-        self.path_bytes + path.len() <= RECORDED_PATH_BYTES
-    }
-
-    fn entry(&mut self, path: &str) -> Option<&mut Touched> {
-        if !self.paths.contains_key(path) {
-            if !self.has_room(path) {
-                return None;
-            }
-            // The map's own cost per entry counts as well, so that short names are not free.
-            self.path_bytes += path.len() + 64;
-            let touched = Touched {
-                path: path.to_owned(),
-                ..Touched::default()
-            };
-            self.paths.insert(path.to_owned(), touched);
+    /// Where the entry of a path is; a new one, if there is room for it.
+    fn place(&mut self, path: &str) -> Option<usize> {
+        if let Some(place) = self.places.get(path) {
+            return Some(*place);
         }
-        self.paths.get_mut(path)
+        if self.path_bytes + path.len() > RECORDED_PATH_BYTES {
+            return None;
+        }
+        // What an entry costs beside its path counts as well, so that short names are not free.
+        self.path_bytes += path.len() + 64;
+        let place = self.entries.len();
+        self.entries.push(Touched {
+            path: path.to_owned(),
+            ..Touched::default()
+        });
+        self.places.insert(path.to_owned(), place);
+        Some(place)
     }
 }
 

@@ -18,6 +18,7 @@ use rustix::fs::Mode;
 use rustix::fs::OFlags;
 use rustix::fs::Stat;
 use rustix::io::Errno;
+use std::sync::Arc;
 
 /// A move that has been made; handles that are open below it have to follow.
 #[derive(Debug)]
@@ -28,17 +29,23 @@ pub(super) struct Moved {
 
 impl Moved {
     /// Rewrites the path of a handle.
-    pub(super) fn follow(&self, path: &mut String) {
+    pub(super) fn follow(&self, path: &mut Arc<str>) {
         if let Some(rest) = path.strip_prefix(&self.from)
             && (rest.is_empty() || rest.starts_with('/'))
         {
-            *path = format!("{}{rest}", self.to);
+            *path = format!("{}{rest}", self.to).into();
         }
     }
 }
 
 impl Node {
-    pub(super) fn path_mut(&mut self) -> &mut String {
+    pub(super) fn path(&self) -> &str {
+        match self {
+            Self::Directory { path } | Self::File(OpenFile { path, .. }) => path,
+        }
+    }
+
+    pub(super) fn path_mut(&mut self) -> &mut Arc<str> {
         match self {
             Self::Directory { path } | Self::File(OpenFile { path, .. }) => path,
         }
@@ -73,6 +80,7 @@ impl Files {
             inherit(&from, &stat, replaced)?;
         }
         rustix::fs::renameat(from.parent(), from.name(), to.parent(), to.name())?;
+        self.root.forget();
         for name in names.iter().map(String::as_str).chain([""]) {
             let (old, new) = (joined(&from.path, name), joined(&to.path, name));
             self.trail.change(&old)?.renamed_to = Some(new.clone());

@@ -6,6 +6,10 @@
 //! the result is always opened again from the root without following anything. So whatever changes
 //! meanwhile, the handle is below the root, and the path that is judged is the one that is used.
 //!
+//! To *look* at what stands at a path, the handle of the last directory will do, if it is the same one
+//! ([`Files::find`]); to *act*, the directory is always looked up anew ([`Files::resolve`]), or the
+//! whole path is ([`Files::open_found`]).
+//!
 //! Each directory on the way is judged before it is looked at, and an error about a path that the step
 //! may not see is always the same one: a way through `private/..` must not tell whether there is one.
 
@@ -16,11 +20,13 @@ use super::refusal::Refusal;
 use crate::limits::PATH_BYTES;
 use crate::record::Denied;
 use rustix::fs::AtFlags;
+use rustix::fs::FileType;
 use rustix::fs::Mode;
 use rustix::fs::OFlags;
 use rustix::fs::ResolveFlags;
 use rustix::fs::Stat;
 use rustix::io::Errno;
+use std::cell::OnceCell;
 use std::collections::VecDeque;
 use std::fs::File;
 use std::os::fd::AsFd;
@@ -31,9 +37,12 @@ use std::sync::Arc;
 /// Links that one path may lead through; the kernel's own number.
 const LINKS: usize = 40;
 
-/// The tree's root.
+/// The tree's root, and the directory in which a step looked last.
 #[derive(Debug)]
-pub(super) struct Root(Arc<OwnedFd>);
+pub(super) struct Root {
+    root: Arc<OwnedFd>,
+    last: Option<(String, Arc<OwnedFd>)>,
+}
 
 /// A resolved path: the parent's handle, and the last name in it.
 #[derive(Debug)]
@@ -41,6 +50,15 @@ pub(super) struct Place {
     parent: Arc<OwnedFd>,
     /// The path from the root, without links; `""` is the root itself.
     pub(super) path: String,
+    /// What stood there when it was resolved, if somebody looked.
+    seen: OnceCell<Option<Stat>>,
+}
+
+/// What a path is resolved for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Use {
+    Looking,
+    Acting,
 }
 
 impl Place {
@@ -63,16 +81,36 @@ impl Root {
     /// Takes the tree's handle; fails where the kernel cannot resolve paths safely.
     pub(super) fn open(tree: &File) -> std::io::Result<Self> {
         let root = open_beneath(tree.as_fd(), ".", OFlags::RDONLY | OFlags::DIRECTORY)?;
-        Ok(Self(Arc::new(root)))
+        Ok(Self {
+            root: Arc::new(root),
+            last: None,
+        })
+    }
+
+    /// To be called when directories have got other names, or none.
+    pub(super) fn forget(&mut self) {
+        self.last = None;
     }
 
     /// The directory at a path without links, as a place to act in.
     fn directory(&self, path: &str) -> Outcome<Arc<OwnedFd>> {
         if path.is_empty() {
-            return Ok(Arc::clone(&self.0));
+            return Ok(Arc::clone(&self.root));
         }
-        let directory = open_beneath(self.0.as_fd(), path, OFlags::PATH | OFlags::DIRECTORY)?;
+        let directory = open_beneath(self.root.as_fd(), path, OFlags::PATH | OFlags::DIRECTORY)?;
         Ok(Arc::new(directory))
+    }
+
+    /// The same, as it was when a step looked there last.
+    fn last_directory(&mut self, path: &str) -> Outcome<Arc<OwnedFd>> {
+        if let Some((last, directory)) = &self.last
+            && last == path
+        {
+            return Ok(Arc::clone(directory));
+        }
+        let directory = self.directory(path)?;
+        self.last = Some((path.to_owned(), Arc::clone(&directory)));
+        Ok(directory)
     }
 
     /// The place at a path, wherever it leads: only behind a switch of the tests.
@@ -82,10 +120,11 @@ impl Root {
             parent => parent,
         };
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let parent = rustix::fs::openat(&self.0, parent, flags, Mode::empty())?;
+        let parent = rustix::fs::openat(&self.root, parent, flags, Mode::empty())?;
         Ok(Place {
             parent: Arc::new(parent),
             path,
+            seen: OnceCell::new(),
         })
     }
 
@@ -93,27 +132,48 @@ impl Root {
     pub(super) fn listable(&self, path: &str) -> Outcome<OwnedFd> {
         let path = if path.is_empty() { "." } else { path };
         Ok(open_beneath(
-            self.0.as_fd(),
+            self.root.as_fd(),
             path,
             OFlags::RDONLY | OFlags::DIRECTORY,
         )?)
     }
 
+    /// The file at a path without links, opened by all of the path.
+    pub(super) fn file(&self, path: &str, flags: OFlags) -> Outcome<OwnedFd> {
+        Ok(open_beneath(self.root.as_fd(), path, flags)?)
+    }
+
     /// The place at a path without links.
     pub(super) fn place(&self, path: String) -> Outcome<Place> {
-        let parent = self.directory(split(&path).0)?;
-        Ok(Place { parent, path })
+        Ok(Place {
+            parent: self.directory(split(&path).0)?,
+            path,
+            seen: OnceCell::new(),
+        })
     }
 
     /// The place at a path without `..`; none where a link is on the way, or at an end that is followed.
-    fn plain(&self, path: String, follow: bool) -> Outcome<Option<Place>> {
-        let place = match self.place(path) {
-            Ok(place) => place,
+    fn plain(&mut self, path: String, follow: bool, purpose: Use) -> Outcome<Option<Place>> {
+        let parent = split(&path).0;
+        let parent = match purpose {
+            Use::Looking => self.last_directory(parent),
+            Use::Acting => self.directory(parent),
+        };
+        let mut place = match parent {
+            Ok(parent) => Place {
+                parent,
+                path,
+                seen: OnceCell::new(),
+            },
             Err(Refusal::LOOP) => return Ok(None),
             Err(refusal) => return Err(refusal),
         };
-        if follow && !place.path.is_empty() && read_link(&place)?.is_some() {
-            return Ok(None);
+        if follow && !place.path.is_empty() {
+            let seen = stat(&place)?;
+            if seen.is_some_and(|seen| is_link(&seen)) {
+                return Ok(None);
+            }
+            place.seen = seen.into();
         }
         Ok(Some(place))
     }
@@ -156,6 +216,47 @@ impl Files {
     /// Resolves `path` from the directory `base`; `follow` says whether a link at the end is followed.
     /// Errors tell the step nothing about what it was not granted.
     pub(super) fn resolve(&mut self, base: &str, path: &str, follow: bool) -> Outcome<Place> {
+        self.resolve_for(Use::Acting, base, path, follow)
+    }
+
+    /// The same, to look at what stands there and nothing else.
+    pub(super) fn find(&mut self, base: &str, path: &str, follow: bool) -> Outcome<Place> {
+        self.resolve_for(Use::Looking, base, path, follow)
+    }
+
+    /// The place of a path that was found, to act there.
+    pub(super) fn anew(&self, path: String) -> Outcome<Place> {
+        if self.switches.paths() {
+            self.root.place(path)
+        } else {
+            self.root.unchecked(path)
+        }
+    }
+
+    /// Opens what was found, by the whole of its path: whatever changed since, nothing is followed.
+    /// Where it fails, the directory is looked up anew the next time.
+    pub(super) fn open_found(&mut self, place: &Place, flags: OFlags) -> Outcome<OwnedFd> {
+        let opened = if self.switches.paths() && place.path.len() < PATH_BYTES {
+            self.root.file(&place.path, flags)
+        } else {
+            self.anew(place.path.clone()).and_then(|place| {
+                let file = rustix::fs::openat(place.parent(), place.name(), flags, Mode::empty());
+                Ok(file?)
+            })
+        };
+        if opened.is_err() {
+            self.root.forget();
+        }
+        opened
+    }
+
+    fn resolve_for(
+        &mut self,
+        purpose: Use,
+        base: &str,
+        path: &str,
+        follow: bool,
+    ) -> Outcome<Place> {
         let names = names(path).inspect_err(|refusal| {
             if *refusal == Refusal::NotPermitted {
                 self.trail.deny(path, Denied::Resolve);
@@ -163,10 +264,10 @@ impl Files {
         })?;
         let asked = join(base, &names);
         if !self.switches.paths() {
-            return self.root.unchecked(asked);
+            return self.anew(asked);
         }
         if !names.contains(&"..") {
-            match self.root.plain(asked.clone(), follow) {
+            match self.root.plain(asked.clone(), follow, purpose) {
                 Ok(Some(place)) => return Ok(place),
                 Ok(None) => {}
                 Err(refusal) if self.may_see_directory(&asked) => return Err(refusal),
@@ -243,11 +344,12 @@ impl Files {
 
     /// What stands at a place, if anything; that looking fails tells nothing about what was not granted.
     pub(super) fn stat(&self, place: &Place) -> Outcome<Option<Stat>> {
-        match rustix::fs::statat(place.parent(), place.name(), AtFlags::SYMLINK_NOFOLLOW) {
-            Ok(stat) => Ok(Some(stat)),
-            Err(Errno::NOENT) => Ok(None),
+        if let Some(seen) = place.seen.get() {
+            return Ok(*seen);
+        }
+        match stat(place) {
             Err(_) if !self.may_see_directory(&place.path) => Err(Refusal::NotGranted),
-            Err(errno) => Err(errno.into()),
+            answer => Ok(answer?),
         }
     }
 }
@@ -279,6 +381,18 @@ fn join(base: &str, names: &[&str]) -> String {
         };
     }
     format!("{base}/{}", names.join("/"))
+}
+
+fn stat(place: &Place) -> rustix::io::Result<Option<Stat>> {
+    match rustix::fs::statat(place.parent(), place.name(), AtFlags::SYMLINK_NOFOLLOW) {
+        Ok(stat) => Ok(Some(stat)),
+        Err(Errno::NOENT) => Ok(None),
+        Err(errno) => Err(errno),
+    }
+}
+
+fn is_link(stat: &Stat) -> bool {
+    FileType::from_raw_mode(stat.st_mode) == FileType::Symlink
 }
 
 /// The target of the link at a place; none when it is no link or not there.

@@ -6,7 +6,9 @@ use super::OpenFile;
 use super::refusal::Outcome;
 use super::refusal::Refusal;
 use crate::limits::CHUNK_BYTES;
+use rustix::buffer::spare_capacity;
 use std::os::unix::fs::FileExt;
+use std::sync::Arc;
 use wasmtime_wasi::p2::StreamError;
 use wasmtime_wasi::p2::StreamResult;
 
@@ -23,16 +25,19 @@ pub(crate) struct FileOutput {
     pub(super) file: OpenFile,
     /// None writes at the end.
     pub(super) offset: Option<u64>,
+    /// How often files had been cut when this stream wrote last. While no other was, the file reaches
+    /// to the offset at least.
+    pub(super) cuts: Option<u64>,
 }
 
 impl FileInput {
-    pub(super) fn path_mut(&mut self) -> &mut String {
+    pub(super) fn path_mut(&mut self) -> &mut Arc<str> {
         &mut self.file.path
     }
 }
 
 impl FileOutput {
-    pub(super) fn path_mut(&mut self) -> &mut String {
+    pub(super) fn path_mut(&mut self) -> &mut Arc<str> {
         &mut self.file.path
     }
 }
@@ -58,18 +63,27 @@ impl Files {
         if bytes.len() > CHUNK_BYTES {
             return Err(StreamError::trap("wrote more than `check-write` allows"));
         }
-        let written = match output.offset {
-            Some(offset) => self.write_at(&output.file, bytes, offset).map(|()| {
-                output.offset = Some(offset + bytes.len() as u64);
-            }),
-            None => output
-                .file
-                .file
-                .metadata()
-                .map_err(Refusal::from)
-                .and_then(|metadata| self.write_at(&output.file, bytes, metadata.len())),
+        self.put_next(output, bytes)
+            .map_err(Refusal::into_stream_error)
+    }
+
+    fn put_next(&mut self, output: &mut FileOutput, bytes: &[u8]) -> Outcome {
+        let Some(offset) = output.offset else {
+            let end = output.file.len()?;
+            return self.write_at(&output.file, bytes, end, end);
         };
-        written.map_err(Refusal::into_stream_error)
+        // What this stream has written is still there, unless a file was cut since.
+        let at_least = if output.cuts == Some(self.cuts) {
+            offset
+        } else {
+            0
+        };
+        self.write_at(&output.file, bytes, offset, at_least)?;
+        output.offset = Some(offset + bytes.len() as u64);
+        if !bytes.is_empty() {
+            output.cuts = Some(self.cuts);
+        }
+        Ok(())
     }
 
     /// Reads once, up to a chunk; says whether the end was reached.
@@ -82,11 +96,11 @@ impl Files {
         if !file.may_read {
             return Err(Refusal::BAD_HANDLE);
         }
-        let mut bytes = vec![0; len.min(CHUNK_BYTES as u64) as usize];
+        // Not zeroed first: for large files that would cost a third of what reading does.
+        let mut bytes = Vec::with_capacity(len.min(CHUNK_BYTES as u64) as usize);
         let read = rustix::io::retry_on_intr(|| {
-            rustix::io::pread(&*file.file, bytes.as_mut_slice(), offset)
+            rustix::io::pread(&*file.file, spare_capacity(&mut bytes), offset)
         })?;
-        bytes.truncate(read);
         self.account.read_bytes += read as u64;
         if let Some(touched) = self.trail.look(&file.path) {
             touched.read_bytes += read as u64;
@@ -95,22 +109,30 @@ impl Files {
     }
 
     /// Writes all of the bytes, if the budget allows them and all that the file grows: behind its end,
-    /// what lies between counts as well, since whoever reads the file later reads it.
-    pub(super) fn write_at(&mut self, file: &OpenFile, bytes: &[u8], offset: u64) -> Outcome {
+    /// what lies between counts as well, since whoever reads the file later reads it. The file is asked
+    /// for its end only when it is not known to have `at_least` as many bytes as lie before the offset.
+    pub(super) fn write_at(
+        &mut self,
+        file: &OpenFile,
+        bytes: &[u8],
+        offset: u64,
+        at_least: u64,
+    ) -> Outcome {
         if !file.may_write {
             return Err(Refusal::BAD_HANDLE);
         }
         if bytes.is_empty() {
             return Ok(());
         }
-        // The length is asked for each time: another handle may have cut the file meanwhile.
-        let old = file.file.metadata()?.len();
-        let len = bytes.len() as u64;
-        let charged = len.max(offset.saturating_add(len).saturating_sub(old));
-        self.trail.change(&file.path)?;
+        let gap = if offset <= at_least {
+            0
+        } else {
+            offset.saturating_sub(file.len()?)
+        };
+        let charged = gap.saturating_add(bytes.len() as u64);
+        let touched = self.trail.change(&file.path)?;
         self.account.write(charged)?;
         file.file.write_all_at(bytes, offset)?;
-        let touched = self.trail.change(&file.path)?;
         touched.written = true;
         touched.written_bytes += charged;
         Ok(())
@@ -121,13 +143,80 @@ impl Files {
         if !file.may_write {
             return Err(Refusal::BAD_HANDLE);
         }
-        let old = file.file.metadata()?.len();
-        self.trail.change(&file.path)?;
-        self.account.write(size.saturating_sub(old))?;
-        file.file.set_len(size)?;
+        let grown = size.saturating_sub(file.len()?);
         let touched = self.trail.change(&file.path)?;
+        self.account.write(grown)?;
+        file.file.set_len(size)?;
+        self.cuts += 1;
         touched.written = true;
-        touched.written_bytes += size.saturating_sub(old);
+        touched.written_bytes += grown;
         Ok(())
+    }
+}
+
+impl OpenFile {
+    /// How long it is now. Another handle may change it, so it is not remembered.
+    fn len(&self) -> Outcome<u64> {
+        Ok(rustix::fs::fstat(&*self.file)?.st_size as u64)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Node;
+    use super::super::open::How;
+    use super::*;
+    use crate::grants::FileGrants;
+    use crate::limits::Limits;
+    use crate::switches::Switches;
+    use cofferdam_package::glob::GlobSet;
+    use std::fs::File;
+
+    const MADE: How = How {
+        follow: true,
+        create: true,
+        exclusive: false,
+        truncate: true,
+        directory: false,
+        read: false,
+        write: true,
+    };
+
+    fn opened(files: &mut Files) -> OpenFile {
+        match files.open("", "a", MADE).unwrap() {
+            Node::File(file) => file,
+            node @ Node::Directory { .. } => panic!("{node:?}"),
+        }
+    }
+
+    #[test]
+    fn a_gap_is_charged_also_when_the_stream_had_written_all_of_it_before_a_cut() {
+        let tree = tempfile::tempdir().unwrap();
+        let grants = FileGrants {
+            write: GlobSet::parse(&["**".to_owned()]).unwrap(),
+            ..FileGrants::none()
+        };
+        let root = File::open(tree.path()).unwrap();
+        let limits = Limits::default();
+        let mut files = Files::new(&root, &grants, &limits, true, Switches::default()).unwrap();
+        let file = opened(&mut files);
+        let mut output = FileOutput {
+            file: file.clone(),
+            offset: Some(10),
+            cuts: None,
+        };
+        let mut charged = |files: &mut Files| {
+            let before = files.account.written_bytes;
+            files.put(&mut output, b"0123456789").unwrap();
+            files.account.written_bytes - before
+        };
+        assert_eq!(charged(&mut files), 20, "ten bytes before the first write");
+        assert_eq!(charged(&mut files), 10, "goes on where the file ends");
+        files.resize(&file, 4).unwrap();
+        assert_eq!(charged(&mut files), 36, "from 4 to 30, and the bytes");
+        assert_eq!(charged(&mut files), 10);
+        opened(&mut files);
+        assert_eq!(charged(&mut files), 60, "opening it anew cut it to nothing");
+        assert_eq!(std::fs::metadata(tree.path().join("a")).unwrap().len(), 60);
     }
 }

@@ -19,6 +19,7 @@ mod guests;
 mod limits;
 mod operations;
 mod purity;
+mod races;
 mod verdicts;
 #[cfg(feature = "test-switches")]
 mod walls;
