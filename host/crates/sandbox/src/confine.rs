@@ -23,6 +23,7 @@ mod landlock;
 mod limits;
 mod seccomp;
 
+pub use cgroup::Cgroups;
 pub(crate) use landlock::Reach;
 pub(crate) use limits::Ceilings;
 pub(crate) use limits::MemoryCeiling;

@@ -10,6 +10,7 @@ use crate::child::spawn::End;
 use crate::child::spawn::Held;
 use crate::child::spawn::Program;
 use crate::code::Code;
+use crate::confine::Cgroups;
 use crate::confine::Wall;
 use crate::features;
 use crate::imports;
@@ -44,6 +45,8 @@ pub struct Engine {
     pub require_confinement: bool,
     /// Walls that a test has pulled down.
     pub switches: Switches,
+    /// Where the children's cgroups are made.
+    pub cgroups: Cgroups,
 }
 
 /// A component that imports only what is on offer, compiled.
@@ -145,8 +148,14 @@ impl Engine {
 
     /// A compiler whose walls stand.
     fn compiler(&self) -> Result<(Held, Vec<Wall>), SandboxError> {
-        let child = spawn::start(&self.program, Role::Compiler, None, COMPILE_ADDRESS_BYTES)
-            .map_err(|error| SandboxError::Start(error.to_string()))?;
+        let child = spawn::start(
+            &self.program,
+            Role::Compiler,
+            None,
+            COMPILE_ADDRESS_BYTES,
+            &self.cgroups,
+        )
+        .map_err(|error| SandboxError::Start(error.to_string()))?;
         let deadline = Some(Instant::now() + START_TIME);
         let mut walls: Vec<Wall> = match child.line.receive(deadline) {
             Ok(walls) => walls,

@@ -48,6 +48,7 @@ pub use access::Unobserved;
 pub use cache::Cache;
 pub use child::run_if_child;
 pub use child::spawn::Program;
+pub use confine::Cgroups;
 pub use confine::Wall;
 pub use confine::WallKind;
 pub use engine::Component;

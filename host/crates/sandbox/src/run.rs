@@ -155,8 +155,14 @@ impl Engine {
         };
         let code_bytes = run.component.code.bytes();
         let memory_bytes = run.limits.memory_bytes + code_bytes + RUNNER_DATA_BYTES;
-        let child = spawn::start(&self.program, Role::Runner, Some(handles), memory_bytes)
-            .map_err(|error| told("cannot start a child process", error))?;
+        let child = spawn::start(
+            &self.program,
+            Role::Runner,
+            Some(handles),
+            memory_bytes,
+            &self.cgroups,
+        )
+        .map_err(|error| told("cannot start a child process", error))?;
         let job = Job {
             context: run.context.clone(),
             files: run.files.into(),

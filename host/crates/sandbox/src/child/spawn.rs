@@ -6,8 +6,8 @@ use super::Role;
 use super::line::Line;
 use crate::confine::Wall;
 use crate::confine::WallKind;
-use crate::confine::cgroup;
 use crate::confine::cgroup::Cgroup;
+use crate::confine::cgroup::Cgroups;
 use std::ffi::OsString;
 use std::fmt;
 use std::fs::File;
@@ -84,6 +84,7 @@ pub(crate) fn start(
     role: Role,
     handles: Option<Handles>,
     memory_bytes: u64,
+    cgroups: &Cgroups,
 ) -> io::Result<Held> {
     let (ours, theirs) = UnixStream::pair()?;
     let (tree, code) = match handles {
@@ -101,7 +102,7 @@ pub(crate) fn start(
         .stderr(code);
     let child = command.spawn()?;
     // Until its first message the child does nothing, so it is in its cgroup before it works.
-    let cgroup = cgroup::hold(child.id(), memory_bytes);
+    let cgroup = cgroups.hold(child.id(), memory_bytes);
     Ok(Held {
         child,
         line: Line::new(ours),

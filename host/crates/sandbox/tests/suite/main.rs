@@ -18,6 +18,7 @@ mod grants;
 mod guests;
 mod limits;
 mod operations;
+mod orphans;
 mod purity;
 mod races;
 mod verdicts;
