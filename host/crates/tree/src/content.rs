@@ -31,27 +31,34 @@ pub(crate) fn digest_in(
     path: &str,
     seen: &Stamp,
 ) -> Result<Digest, TreeError> {
+    Ok(digest_passing(directory, path, seen, |_| ())?.0)
+}
+
+/// The same, shows each piece to `pass`, and says which state of the file it was.
+pub(crate) fn digest_passing(
+    directory: impl AsFd,
+    path: &str,
+    seen: &Stamp,
+    mut pass: impl FnMut(&[u8]),
+) -> Result<(Digest, Stamp), TreeError> {
     let (mut file, before) = root::open_file(directory, &root::last_name(path)?, path)?;
     let changed = || TreeError::ChangedWhileCopied {
         path: path.to_owned(),
     };
-    if Stamp::of(&before).identity() != seen.identity() {
+    let stamp = Stamp::of(&before);
+    if stamp.identity() != seen.identity() {
         return Err(changed());
     }
-    let digest = digest_of(&mut file, before.stx_size, path)?;
-    if !Stamp::of(&root::stat_of(&file, path)?).same_content(&Stamp::of(&before)) {
-        return Err(changed());
-    }
-    Ok(digest)
-}
-
-fn digest_of(file: &mut File, bytes: u64, path: &str) -> Result<Digest, TreeError> {
     let mut hasher = DigestHasher::new();
-    read_all(file, bytes, path, |bytes| {
+    read_all(&mut file, before.stx_size, path, |bytes| {
         hasher.update(bytes);
+        pass(bytes);
         Ok(())
     })?;
-    Ok(hasher.finish())
+    if !Stamp::of(&root::stat_of(&file, path)?).same_content(&stamp) {
+        return Err(changed());
+    }
+    Ok((hasher.finish(), stamp))
 }
 
 /// Copies while hashing; for content that must be proved as it is written.

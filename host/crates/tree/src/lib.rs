@@ -39,6 +39,7 @@ pub mod adopt;
 mod attributes;
 pub mod classify;
 mod content;
+pub mod contents;
 pub mod error;
 pub mod inventory;
 pub mod live;

@@ -5,9 +5,10 @@
 //! changes nothing there but the link count of files that both trees share. It does not sync: the
 //! caller flushes the whole file system once. Order of calls: [`Stage::fetch`] and
 //! [`Stage::link_unchanged`] while the service runs, [`Stage::copy_state`] after it stopped,
-//! [`Stage::unshare`] before each step that may write, [`Stage::place_payload`] between `prepare`
-//! and `migrate`, and [`Stage::finish`], which ends it.
+//! [`Stage::unshare`] before each step that may write and [`Stage::changed`] after it,
+//! [`Stage::place_payload`] between `prepare` and `migrate`, and [`Stage::finish`], which ends it.
 
+mod changed;
 mod directories;
 mod fetch;
 mod links;
@@ -27,6 +28,7 @@ use cap_std::fs::Dir;
 use cofferdam_package::digest::Digest;
 use cofferdam_package::glob::GlobSet;
 
+pub use self::changed::Changed;
 #[cfg(test)]
 pub(crate) use self::fetch::Blobs;
 pub(crate) use self::own::Reach;
@@ -43,6 +45,7 @@ pub use self::state::StateWitness;
 use crate::attributes::Attributes;
 use crate::classify::Classified;
 use crate::content::Copier;
+use crate::contents::Seen;
 use crate::error::TreeError;
 use crate::root;
 use crate::root::Root;
@@ -81,6 +84,10 @@ pub struct Stage {
     /// Inodes of hard-link groups among state: shared on purpose, with nobody else.
     grouped: BTreeSet<((u32, u32), u64)>,
     witness: StateWitness,
+    /// What steps left at the paths that they changed so far.
+    left: BTreeMap<String, Option<Seen>>,
+    /// The payload is in its place.
+    placed: bool,
     /// Directories in which a step could write.
     reached: own::Reach,
     /// Names given to copies in `incoming` so far.
@@ -122,6 +129,8 @@ impl Stage {
             carried: BTreeMap::new(),
             grouped: BTreeSet::new(),
             witness: StateWitness::default(),
+            left: BTreeMap::new(),
+            placed: false,
             reached: own::Reach::default(),
             copies: AtomicU64::new(0),
             inherited: Mutex::new(HashMap::new()),

@@ -3,6 +3,7 @@
 
 mod attributes;
 mod carry;
+mod changed;
 mod hostile;
 mod state;
 mod update;

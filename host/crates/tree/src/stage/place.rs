@@ -33,7 +33,9 @@ impl Stage {
         self.place_files()?;
         self.place_symlinks()?;
         self.place_older_seeds()?;
-        self.remove_retired_directories()
+        self.remove_retired_directories()?;
+        self.placed = true;
+        self.forget_replaced()
     }
 
     /// Removes old objects that stood for `prepare`, unless a step put something else there, or a

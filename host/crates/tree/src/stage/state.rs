@@ -82,6 +82,11 @@ impl StateWitness {
         Ok(changed.into_iter().collect())
     }
 
+    /// What was found at a path of the state.
+    pub(super) fn found(&self, path: &str) -> Option<&(FoundNode, Stamp)> {
+        self.seen.get(path)
+    }
+
     fn of(live: &LiveTree, classified: &Classified) -> Self {
         let state = live.found.iter().filter(|(path, found)| {
             found.node != FoundNode::Socket
