@@ -432,7 +432,7 @@ pub fn heard(
     let said: Said = rmp_serde::from_slice(frame).map_err(|error| error.to_string())?;
     let mut log = Log::new(log_bytes);
     if let Said::Done(end) = said {
-        return Ok((Vec::new(), Some((cleaned(end.0), end.1))));
+        return Ok((Vec::new(), Some((cleaned(end.0), end.1.without_claims()))));
     }
     let mut desk = Desk {
         config,

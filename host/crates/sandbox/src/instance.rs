@@ -151,6 +151,7 @@ fn record(state: State, fuel: u64) -> StepRecord {
         log: log.into_lines(),
         spent: account.spent,
         usage,
+        ..StepRecord::default()
     }
 }
 

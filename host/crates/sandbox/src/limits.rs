@@ -120,6 +120,12 @@ pub(crate) const FRAMES: usize = 32;
 /// it are refused, so that a record never misses one.
 pub(crate) const RECORDED_PATH_BYTES: usize = 32 << 20;
 
+/// What an entry of that list costs beside its path, so that short names are not free.
+pub(crate) const RECORDED_ENTRY_BYTES: usize = 64;
+
+/// So many paths it can have at most.
+pub(crate) const RECORDED_PATHS: usize = RECORDED_PATH_BYTES / RECORDED_ENTRY_BYTES + 1;
+
 /// Names that are looked at before a directory is moved.
 pub(crate) const MOVED_NAMES: usize = 100_000;
 

@@ -1,15 +1,25 @@
 // SPDX-License-Identifier: Apache-2.0
 //! What a step did, for the history: facts only, bounded in size, without the host's paths.
 //!
-//! Keys of the configuration are not in here: the implementation of [`crate::ConfigAccess`] knows
-//! which of them are secret, and records them.
+//! Two things are not in here, because whoever runs steps knows them and the sandbox does not. Keys
+//! of the configuration: the implementation of [`crate::ConfigAccess`] knows which of them are
+//! secret, and records them. Content before and after: a runner that was taken over could claim
+//! any, so [`Touched::before`] and [`Touched::after`] leave the sandbox empty, and are filled in from
+//! the trees.
 
 use crate::access::Level;
 use crate::imports::Import;
+use crate::limits::RECORDED_PATHS;
 use crate::step::Budget;
+use cofferdam_package::digest::Digest;
 use serde::Deserialize;
+use serde::Deserializer;
 use serde::Serialize;
+use serde::de::Error as _;
+use serde::de::SeqAccess;
+use serde::de::Visitor;
 use std::collections::BTreeSet;
+use std::fmt;
 
 /// What one run of a step did and used.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -17,9 +27,12 @@ pub struct StepRecord {
     /// What the component imports, as far as it uses it.
     pub imports: Vec<Import>,
     /// The paths that were touched or denied, sorted.
+    #[serde(deserialize_with = "no_more_than_recorded")]
     pub files: Vec<Touched>,
-    /// How many more paths there were than `files` lists.
+    /// How many more paths there were than `files` lists: looked at, when there was no more room.
     pub files_not_listed: u64,
+    /// What `files` comes to.
+    pub totals: Totals,
     /// The log, standard output and standard error, in order.
     pub log: Vec<LogLine>,
     /// Bytes of log beyond the budget, which were dropped.
@@ -28,6 +41,112 @@ pub struct StepRecord {
     pub spent: BTreeSet<Budget>,
     /// What was used.
     pub usage: Usage,
+    /// The process that kept this record was gone before it could tell: what the step did is not known.
+    pub lost: bool,
+}
+
+impl StepRecord {
+    /// Brings [`Self::totals`] up to date with [`Self::files`].
+    pub fn sum_up(&mut self) {
+        self.totals = Totals::of(&self.files);
+    }
+
+    /// Without what a runner cannot know, as it came from one: what files hold, and that the record
+    /// itself is lost.
+    pub(crate) fn without_claims(mut self) -> Self {
+        for touched in &mut self.files {
+            touched.before = None;
+            touched.after = None;
+        }
+        self.lost = false;
+        self
+    }
+}
+
+/// What the paths of a record come to: how many there were, and of how many each is true.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Totals {
+    /// Paths.
+    pub paths: u64,
+    /// Those that were read.
+    pub read: u64,
+    /// Those whose content or times changed.
+    pub written: u64,
+    /// Those where something was made.
+    pub created: u64,
+    /// Those where something was removed.
+    pub removed: u64,
+    /// Those that were moved away.
+    pub renamed: u64,
+    /// Those where something was refused.
+    pub denied: u64,
+    /// Bytes of the files that stood at changed paths before.
+    pub bytes_before: u64,
+    /// Bytes of the files that stand there after.
+    pub bytes_after: u64,
+}
+
+impl Totals {
+    fn of(files: &[Touched]) -> Self {
+        let count =
+            |is: fn(&Touched) -> bool| files.iter().filter(|touched| is(touched)).count() as u64;
+        let bytes = |content: fn(&Touched) -> &Option<Content>| {
+            let bytes = files
+                .iter()
+                .filter_map(|touched| content(touched).as_ref()?.bytes());
+            bytes.fold(0, u64::saturating_add)
+        };
+        Self {
+            paths: files.len() as u64,
+            read: count(|touched| touched.read || touched.read_bytes > 0),
+            written: count(|touched| touched.written),
+            created: count(|touched| touched.created),
+            removed: count(|touched| touched.removed),
+            renamed: count(|touched| touched.renamed_to.is_some()),
+            denied: count(|touched| !touched.denied.is_empty()),
+            bytes_before: bytes(|touched| &touched.before),
+            bytes_after: bytes(|touched| &touched.after),
+        }
+    }
+}
+
+/// What stood at a path.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "kebab-case")]
+pub enum Content {
+    /// A file.
+    File {
+        /// Its length.
+        bytes: u64,
+        /// The SHA-256 of its content.
+        digest: Digest,
+    },
+    /// A directory.
+    Directory,
+    /// A symlink.
+    Symlink {
+        /// Where it leads, as it is written.
+        target: String,
+    },
+    /// Something that no step can open.
+    Other,
+    /// A file that holds a secret: neither its digest nor its length is told.
+    Withheld,
+    /// Not known: the service wrote there while a plan was made.
+    Unknown,
+}
+
+impl Content {
+    fn bytes(&self) -> Option<u64> {
+        match self {
+            Self::File { bytes, .. } => Some(*bytes),
+            Self::Directory
+            | Self::Symlink { .. }
+            | Self::Other
+            | Self::Withheld
+            | Self::Unknown => None,
+        }
+    }
 }
 
 /// What happened at one path.
@@ -45,7 +164,7 @@ pub struct Touched {
     /// Bytes written.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub written_bytes: u64,
-    /// Looked at: opened for reading, listed, or asked for size and kind.
+    /// Opened for reading, listed, or asked where it leads.
     #[serde(default, skip_serializing_if = "is_false")]
     pub read: bool,
     /// Content or times changed.
@@ -66,6 +185,12 @@ pub struct Touched {
     /// What was refused here.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub denied: BTreeSet<Denied>,
+    /// What stood here before the step, where it changed something; none where nothing did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before: Option<Content>,
+    /// What stands here after it; none where nothing does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<Content>,
 }
 
 /// What a step asked for at a path and did not get. In the order of the words.
@@ -145,6 +270,33 @@ pub struct Usage {
     pub log_bytes: u64,
 }
 
+/// A message has room for far more short entries than a sound runner ever sends, and each takes many
+/// times more memory here: one that was taken over could fill the host's.
+fn no_more_than_recorded<'de, D: Deserializer<'de>>(source: D) -> Result<Vec<Touched>, D::Error> {
+    struct Bounded;
+
+    impl<'de> Visitor<'de> for Bounded {
+        type Value = Vec<Touched>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            write!(f, "at most {RECORDED_PATHS} paths")
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(self, mut entries: A) -> Result<Self::Value, A::Error> {
+            let mut files = Vec::new();
+            while let Some(touched) = entries.next_element()? {
+                if files.len() >= RECORDED_PATHS {
+                    return Err(A::Error::invalid_length(files.len() + 1, &self));
+                }
+                files.push(touched);
+            }
+            Ok(files)
+        }
+    }
+
+    source.deserialize_seq(Bounded)
+}
+
 #[expect(
     clippy::trivially_copy_pass_by_ref,
     reason = "the signature is serde's"
@@ -162,93 +314,4 @@ fn is_false(flag: &bool) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::step::Failure;
-    use crate::step::FailureKind;
-    use crate::step::Verdict;
-
-    /// A run happens in another process than the one that keeps its record.
-    #[test]
-    fn an_outcome_survives_the_way_through_json() {
-        let record = StepRecord {
-            imports: vec![Import {
-                interface: "wasi:io/poll@0.2.6".to_owned(),
-                functions: vec!["block".to_owned()],
-                offered: true,
-            }],
-            files: vec![
-                Touched {
-                    path: "data/\u{1f600}\n\"a\"".to_owned(),
-                    written: true,
-                    written_bytes: u64::MAX,
-                    renamed_to: Some("data/b".to_owned()),
-                    denied: [Denied::Create, Denied::Link, Denied::Open, Denied::Read].into(),
-                    ..Touched::default()
-                },
-                Touched {
-                    path: "data/b".to_owned(),
-                    denied: [
-                        Denied::Remove,
-                        Denied::Rename,
-                        Denied::Resolve,
-                        Denied::Write,
-                    ]
-                    .into(),
-                    ..Touched::default()
-                },
-            ],
-            files_not_listed: 7,
-            log: vec![LogLine {
-                level: Level::Warn,
-                line: "two words".to_owned(),
-            }],
-            log_dropped_bytes: 3,
-            spent: [Budget::Handles, Budget::Files, Budget::WrittenBytes].into(),
-            usage: Usage {
-                fuel: u64::MAX,
-                ..Usage::default()
-            },
-        };
-        let text = serde_json::to_string(&record).unwrap();
-        assert_eq!(serde_json::from_str::<StepRecord>(&text).unwrap(), record);
-
-        let failed = |kind| {
-            Verdict::Failed(Failure {
-                kind,
-                message: "m".to_owned(),
-                backtrace: vec!["f".to_owned()],
-            })
-        };
-        for verdict in [
-            Verdict::Ok,
-            Verdict::Refuse("no".to_owned()),
-            Verdict::Defer {
-                reason: "later".to_owned(),
-                retry_after_seconds: 5,
-            },
-            Verdict::Unhealthy("ill".to_owned()),
-            failed(FailureKind::OverBudget(Budget::Handles)),
-            failed(FailureKind::TimedOut),
-        ] {
-            let text = serde_json::to_string(&verdict).unwrap();
-            assert_eq!(serde_json::from_str::<Verdict>(&text).unwrap(), verdict);
-        }
-    }
-
-    #[test]
-    fn a_denial_has_one_word_in_json_and_text() {
-        for denied in [Denied::Create, Denied::Link, Denied::Open, Denied::Read]
-            .into_iter()
-            .chain([
-                Denied::Remove,
-                Denied::Rename,
-                Denied::Resolve,
-                Denied::Write,
-            ])
-        {
-            let word = format!("\"{}\"", denied.word());
-            assert_eq!(serde_json::to_string(&denied).unwrap(), word);
-        }
-    }
-}
+mod tests;

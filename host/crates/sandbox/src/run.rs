@@ -30,6 +30,7 @@ use crate::limits::START_TIME;
 use crate::log::Log;
 use crate::log::clean;
 use crate::record::StepRecord;
+use crate::record::Usage;
 use crate::step::Context;
 use crate::step::Failure;
 use crate::step::FailureKind;
@@ -37,6 +38,7 @@ use crate::step::Verdict;
 use rustix::fs::Mode;
 use rustix::fs::OFlags;
 use std::fs::File;
+use std::time::Duration;
 use std::time::Instant;
 
 /// Everything that one run of a step needs, and all that it gets.
@@ -89,17 +91,20 @@ impl Engine {
         let imports = run.component.imports().to_vec();
         let mut walls = Vec::new();
         let mut log = Log::new(run.limits.log_bytes);
+        let begun = Instant::now();
         let (verdict, record) = match self.carry_out(&mut run, &mut walls, &mut log) {
-            Ok((verdict, record)) => (cleaned(verdict), record),
-            Err(failure) => (Verdict::Failed(failure), StepRecord::default()),
+            Ok((verdict, record)) => (cleaned(verdict), record.without_claims()),
+            Err(failure) => (Verdict::Failed(failure), lost(begun.elapsed(), &walls)),
         };
+        let mut record = StepRecord {
+            imports,
+            log: log.into_lines(),
+            ..record
+        };
+        record.sum_up();
         StepOutcome {
             verdict,
-            record: StepRecord {
-                imports,
-                log: log.into_lines(),
-                ..record
-            },
+            record,
             walls,
         }
     }
@@ -274,6 +279,18 @@ fn broken(child: Held, error: &LineError, started: bool, limits: &Limits) -> Fai
         kind,
         message,
         backtrace: Vec::new(),
+    }
+}
+
+/// What is known of a step whose process went without a word: how long it took, if it ran at all.
+fn lost(time: Duration, walls: &[Wall]) -> StepRecord {
+    StepRecord {
+        lost: !walls.is_empty(),
+        usage: Usage {
+            time_ms: u64::try_from(time.as_millis()).unwrap_or(u64::MAX),
+            ..Usage::default()
+        },
+        ..StepRecord::default()
     }
 }
 

@@ -8,11 +8,13 @@ use cofferdam_install::RecordKind;
 use cofferdam_install::history;
 use cofferdam_package::digest::Digest;
 use cofferdam_sandbox::Budget;
+use cofferdam_sandbox::Content;
 use cofferdam_sandbox::Denied;
 use cofferdam_sandbox::Import;
 use cofferdam_sandbox::Level;
 use cofferdam_sandbox::LogLine;
 use cofferdam_sandbox::StepRecord;
+use cofferdam_sandbox::Totals;
 use cofferdam_sandbox::Touched;
 use cofferdam_sandbox::Usage;
 use cofferdam_sandbox::Verdict;
@@ -25,7 +27,7 @@ use crate::check::rarely;
 /// JSON of a character: at most `\u0000`.
 const BYTES_PER_BYTE: usize = 6;
 /// Names, numbers and brackets of one entry.
-const BYTES_PER_ENTRY: usize = 512;
+const BYTES_PER_ENTRY: usize = 1024;
 
 /// Takes the JSON of a record or of a verdict.
 pub fn target(data: &[u8]) {
@@ -66,6 +68,11 @@ fn most_bytes(record: &StepRecord) -> usize {
     for file in &record.files {
         let renamed = file.renamed_to.iter().chain(&file.renamed_from);
         text += file.path.len() + renamed.map(String::len).sum::<usize>();
+        for content in [&file.before, &file.after] {
+            if let Some(Content::Symlink { target }) = content {
+                text += target.len();
+            }
+        }
         entries += 1;
     }
     for line in &record.log {
@@ -126,9 +133,17 @@ fn draw(u: &mut Unstructured<'_>) -> Vec<u8> {
                 renamed_to: rarely(u, 3).then(|| text(u)),
                 renamed_from: rarely(u, 3).then(|| text(u)),
                 denied: (0..below(u, 4)).map(|_| *one_of(u, &denials)).collect(),
+                before: content(u),
+                after: content(u),
             })
             .collect(),
         files_not_listed: number(u),
+        totals: Totals {
+            paths: number(u),
+            bytes_after: number(u),
+            ..Totals::default()
+        },
+        lost: rarely(u, 2),
         log: (0..below(u, 6))
             .map(|_| LogLine {
                 level: *one_of(u, &levels),
@@ -144,6 +159,21 @@ fn draw(u: &mut Unstructured<'_>) -> Vec<u8> {
         },
     };
     serde_json::to_vec(&record).expect("a record can be written")
+}
+
+fn content(u: &mut Unstructured<'_>) -> Option<Content> {
+    match below(u, 7) {
+        0 => Some(Content::File {
+            bytes: number(u),
+            digest: Digest::of(text(u).as_bytes()),
+        }),
+        1 => Some(Content::Directory),
+        2 => Some(Content::Symlink { target: text(u) }),
+        3 => Some(Content::Other),
+        4 => Some(Content::Withheld),
+        5 => Some(Content::Unknown),
+        _ => None,
+    }
 }
 
 fn text(u: &mut Unstructured<'_>) -> String {

@@ -90,7 +90,12 @@ impl Files {
             return Err(self.denied(&place.path, Denied::Read));
         }
         match read_link(&place)? {
-            Some(target) => Ok(target),
+            Some(target) => {
+                if let Some(touched) = self.trail.look(&place.path) {
+                    touched.read = true;
+                }
+                Ok(target)
+            }
             None if self.stat(&place)?.is_none() => Err(Refusal::MISSING),
             None => Err(Refusal::INVALID),
         }

@@ -3,6 +3,7 @@
 
 use super::refusal::Outcome;
 use super::refusal::Refusal;
+use crate::limits::RECORDED_ENTRY_BYTES;
 use crate::limits::RECORDED_PATH_BYTES;
 use crate::record::Denied;
 use crate::record::Touched;
@@ -75,8 +76,7 @@ impl Trail {
         if self.path_bytes + path.len() > RECORDED_PATH_BYTES {
             return None;
         }
-        // What an entry costs beside its path counts as well, so that short names are not free.
-        self.path_bytes += path.len() + 64;
+        self.path_bytes += path.len() + RECORDED_ENTRY_BYTES;
         let place = self.entries.len();
         self.entries.push(Touched {
             path: path.to_owned(),

@@ -212,9 +212,12 @@ fn a_runner_that_takes_all_memory_or_hangs_is_ended() {
     bench.limits.time = std::time::Duration::from_secs(1);
     let ran = rogue(&bench, Deed::TakeMemory, Switches::default());
     assert_eq!(ran.code(), "step-killed", "{}", ran.message());
+    assert!(ran.outcome.record.lost, "nobody knows what it did");
     let ran = rogue(&bench, Deed::Hang, Switches::default());
     assert_eq!(ran.code(), "step-timed-out", "{}", ran.message());
     assert!(ran.message().contains("hung"), "{}", ran.message());
+    let record = &ran.outcome.record;
+    assert!(record.lost && record.usage.time_ms >= 1000, "{record:?}");
 }
 
 /// What the test of the shipped binary looks for is there where the switches are.
