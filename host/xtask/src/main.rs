@@ -33,8 +33,8 @@ usage: cargo xtask TASK
   lint     format, clippy and documentation, warnings as errors
   sample   build, pack and sign the sample's packages into target/sample
   real     update two real programs, compare every byte, print sizes, times and memory
-  crash [--full] [--help]
-           kill and break the product at every call that changes a disk
+  crash [--full | --mutants] [--help]
+           kill and break the product, and cut its power, at every call that changes a disk
   bench sandbox
            what steps cost, side by side with the same work outside of the sandbox
   languages [NAME…]

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! `cargo xtask test`: every test of the repository, each suite even when one before it failed.
 
+use crate::crash;
 use crate::failure::Outcome;
 use crate::need;
 use crate::repo::Repo;
@@ -17,11 +18,14 @@ pub(crate) fn run(repo: &Repo) -> Outcome {
     let scratch = scratch_in_memory();
     for suite in suites(repo, nextest) {
         say::heading(&suite.name);
-        let tool = match scratch {
-            Some(folder) => suite.tool.env("TMPDIR", folder),
-            None => suite.tool,
+        let outcome = match suite.work {
+            Work::Tool(tool) => match scratch {
+                Some(folder) => tool.env("TMPDIR", folder).run(),
+                None => tool.run(),
+            },
+            Work::Crash => crash::run(repo, &[]),
         };
-        match tool.run() {
+        match outcome {
             Ok(()) => passed += 1,
             Err(failure) => {
                 say::error(&failure.to_string());
@@ -53,7 +57,14 @@ fn scratch_in_memory() -> Option<&'static str> {
 
 struct Suite {
     name: String,
-    tool: Tool,
+    work: Work,
+}
+
+enum Work {
+    /// A command of cargo.
+    Tool(Tool),
+    /// The short form of the crash bench.
+    Crash,
 }
 
 fn suites(repo: &Repo, nextest: bool) -> Vec<Suite> {
@@ -79,25 +90,31 @@ fn suites(repo: &Repo, nextest: bool) -> Vec<Suite> {
         let shown = folder.strip_prefix(&repo.root).unwrap_or(&folder);
         suites.push(Suite {
             name: format!("{}, natively", shown.display()),
-            tool: Tool::cargo()
-                .args(["test", "--workspace", "--lib", "--no-fail-fast"])
-                .within(&folder)
-                .env("CARGO_TARGET_DIR", target),
+            work: Work::Tool(
+                Tool::cargo()
+                    .args(["test", "--workspace", "--lib", "--no-fail-fast"])
+                    .within(&folder)
+                    .env("CARGO_TARGET_DIR", target),
+            ),
         });
     }
     suites.push(Suite {
         name: "examples in the documentation".to_owned(),
-        tool: cargo().args(["test", "--workspace", "--doc"]),
+        work: Work::Tool(cargo().args(["test", "--workspace", "--doc"])),
     });
     suites.push(Suite {
         name: "the product".to_owned(),
-        tool: workspace,
+        work: Work::Tool(workspace),
+    });
+    suites.push(Suite {
+        name: "crashes and power cuts, the short form".to_owned(),
+        work: Work::Crash,
     });
     // In a run of its own, so that what the tests above run has no switch in it; of the whole workspace
     // all the same, since a smaller selection would build its dependencies once more.
     suites.push(Suite {
         name: "each wall of the sandbox alone".to_owned(),
-        tool: cargo().args([
+        work: Work::Tool(cargo().args([
             "test",
             "--workspace",
             "--features",
@@ -105,7 +122,7 @@ fn suites(repo: &Repo, nextest: bool) -> Vec<Suite> {
             "--test",
             "suite",
             "walls::",
-        ]),
+        ])),
     });
     suites
 }

@@ -18,12 +18,16 @@ use crate::directors::Surveyed;
 use crate::filter::Openings;
 use crate::machine;
 use crate::machine::Machine;
+use crate::mutants::Mutant;
+use crate::mutants::Original;
+use crate::mutants::Outcome;
 use crate::plan;
 use crate::plan::Chance;
 use crate::plan::Size;
 use crate::point;
 use crate::point::Judged;
 use crate::point::Point;
+use crate::power::cuts::Cuts;
 use crate::say;
 use crate::scenario::Scenario;
 use crate::stand::Stand;
@@ -186,6 +190,49 @@ impl Bench {
         Ok(report)
     }
 
+    /// Tries every mutant of what the product does in a scenario. The product must have switches.
+    ///
+    /// # Errors
+    /// It has none, or does not do what the scenario says when nobody disturbs it.
+    pub fn mutate(&self, scenario: &Scenario) -> Result<Vec<Outcome>, Violation> {
+        let packages = self.packages(scenario)?;
+        let first = self.stand(scenario, &packages, 0, None)?;
+        let original = Original::at(&first)?;
+        let work: Mutex<VecDeque<Mutant>> = Mutex::new(original.mutants()?.into());
+        let outcomes = Mutex::new(Vec::new());
+        let failed = Mutex::new(None);
+        let wholes = Arc::clone(&first.wholes);
+        let work_off = |original: &Original<'_>| {
+            while let Some(mutant) = { locked(&work).pop_front() } {
+                match original.try_out(mutant) {
+                    Ok(outcome) => locked(&outcomes).extend(outcome),
+                    Err(violation) => *locked(&failed) = Some(violation),
+                }
+            }
+        };
+        std::thread::scope(|scope| {
+            for number in 1..self.jobs {
+                let (wholes, packages) = (Arc::clone(&wholes), &packages);
+                let (work_off, failed) = (&work_off, &failed);
+                scope.spawn(move || {
+                    let stand = self.stand(scenario, packages, number, Some(wholes));
+                    let done =
+                        stand.and_then(|stand| Original::at(&stand).map(|one| work_off(&one)));
+                    if let Err(violation) = done {
+                        *locked(failed) = Some(violation);
+                    }
+                });
+            }
+            work_off(&original);
+        });
+        match failed.into_inner().unwrap_or_else(PoisonError::into_inner) {
+            Some(violation) => Err(violation),
+            None => Ok(outcomes
+                .into_inner()
+                .unwrap_or_else(PoisonError::into_inner)),
+        }
+    }
+
     /// Builds the packages of a scenario.
     ///
     /// # Errors
@@ -215,16 +262,25 @@ impl Bench {
         size: &Size,
         seed: u64,
     ) -> Result<(VecDeque<Work>, String), Violation> {
-        stand.logs()?;
+        let size = if stand.scenario.is_cut_off {
+            &size.without_faults()
+        } else {
+            size
+        };
+        let log = stand.logged()?;
+        let mut chance = Chance::new(seed);
+        let cuts = match size.power {
+            0 => Vec::new(),
+            most => Cuts::of(log).choose(&stand.machine, most, &mut chance),
+        };
         let calls = point::survey(stand, Openings::Changing)?;
         let openings = point::survey(stand, Openings::All)?;
-        let mut chance = Chance::new(seed);
         let points = plan::points(size, &calls, &openings, &mut chance);
         let mut work: VecDeque<Work> = plan::nests(size, &calls)
             .into_iter()
             .map(Work::Nest)
             .collect();
-        work.extend(points.into_iter().map(Work::Point));
+        work.extend(points.into_iter().chain(cuts).map(Work::Point));
         let told = format!(" ({} calls in {} classes)", calls.len(), classes(&calls));
         Ok((work, told))
     }

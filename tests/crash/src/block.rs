@@ -36,6 +36,7 @@ use crate::bench::Report;
 use crate::bench::locked;
 use crate::bench::note;
 use crate::class::Class;
+use crate::facts::RECOVERED;
 use crate::machine::Machine;
 use crate::point;
 use crate::say;
@@ -281,7 +282,7 @@ impl Recorded<'_> {
             fs::write(stand.machine.path("up"), "")?;
             let _never_written = fs::remove_file(stand.machine.path("service.log"));
         }
-        let state = point::killed(stand, &self.untouched)?;
+        let state = point::recovered(stand, &self.untouched, RECOVERED)?;
         let last = stand.wholes.len() - 1;
         if has_ended && !stand.is_same(state, last) {
             return Err(Violation(

@@ -10,6 +10,8 @@ use crate::calls::Operation;
 use crate::journal::Stage;
 use crate::machine::Machine;
 use crate::machine::state_of;
+use crate::oplog::Entry;
+use crate::point::mode_of;
 use crate::tracer::Actor;
 use crate::tracer::Call;
 
@@ -58,6 +60,20 @@ impl Class {
             by: call.by,
         }
     }
+
+    /// The class of a call that was logged.
+    pub fn logged(machine: &Machine, entry: &Entry) -> Self {
+        let path = match entry.operation {
+            Operation::Rename | Operation::Exchange => entry.other.as_ref().unwrap_or(&entry.path),
+            _ => &entry.path,
+        };
+        Self {
+            stage: entry.stage,
+            operation: entry.operation,
+            kind: kind(machine, path),
+            by: entry.by,
+        }
+    }
 }
 
 /// What kind of path this is.
@@ -84,6 +100,9 @@ fn kind(machine: &Machine, path: &Path) -> &'static str {
     if parent.is_some_and(|parent| path.starts_with(parent)) {
         return "a state directory in the making";
     }
+    if path.starts_with(machine.registry()) {
+        return "the list of installs";
+    }
     if path.starts_with(machine.elsewhere("")) {
         return if path == machine.elsewhere("") {
             "the folder of config files"
@@ -92,9 +111,6 @@ fn kind(machine: &Machine, path: &Path) -> &'static str {
         } else {
             "a config file outside"
         };
-    }
-    if path.starts_with(machine.path("registry")) {
-        return "the list of installs";
     }
     if path.starts_with(machine.path("tmp")) {
         return "a scratch file";
@@ -153,7 +169,7 @@ impl Tally {
     pub fn modes(&self) -> BTreeMap<&str, (u64, u64, u64)> {
         let mut modes = BTreeMap::new();
         for ((kind, _), (points, violations)) in &self.counts {
-            let mode = kind.split('/').next().unwrap_or(kind);
+            let mode = mode_of(kind);
             let sum: &mut (u64, u64, u64) = modes.entry(mode).or_default();
             sum.0 += points;
             sum.1 += 1;

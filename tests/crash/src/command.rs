@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The command line: which scenarios, which points, and the report at the end.
 
+use std::path::Path;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -14,6 +15,7 @@ use crate::block::Chosen;
 use crate::block::FileSystem;
 use crate::block::Syncs;
 use crate::fault::Fault;
+use crate::mutation::Score;
 use crate::plan::FULL;
 use crate::plan::SHORT;
 use crate::point::Disturbance;
@@ -23,21 +25,36 @@ use crate::scenario;
 use crate::scenario::Scenario;
 
 const USAGE: &str = "\
-usage: cargo xtask crash [--full] [--scenario NAME]… [--classes] [--seed NUMBER] [--jobs NUMBER]
+usage: cargo xtask crash [--full] [--mode MODE] [--scenario NAME]… [--classes] [--seed NUMBER] [--jobs NUMBER]
+       cargo xtask crash --mutants [--scenario NAME]…
        cargo xtask crash --scenario NAME --mode MODE --point NUMBER [--inner NUMBER] [--fault ERROR [--lasting]]
        cargo xtask crash --mode block [--scenario NAME]… [--point FILE-SYSTEM:NUMBER] [--without-sync]
 
-MODE is kill, torn, nested (with --inner), random or fault (with --fault: EIO, ENOSPC, EDQUOT, EROFS, EMFILE,
-EINTR or short). The mode block cuts the power below real file systems, as root; --without-sync does so to a
-product whose syncs are not made, and wants to see it noticed. Without --scenario: the small ones, or with
---full all.";
+MODE is kill, torn, nested (with --inner), random, power (NUMBER is CALL.STATE) or fault (with --fault: EIO,
+ENOSPC, EDQUOT, EROFS, EMFILE, EINTR or short). The mode block cuts the power below real file systems, as root;
+--without-sync does so to a product whose syncs are not made, and wants to see it noticed. Without --scenario:
+the small ones, or with --full all. With --mutants the bench itself is tried: see host/docs/durability.md;
+--full does that at the end.";
+
+/// How much is tried.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Form {
+    /// Minutes, for every change.
+    #[default]
+    Short,
+    /// Everything.
+    Full,
+    /// The bench itself, and nothing else.
+    Mutants,
+}
 
 /// What was asked for.
 #[derive(Debug, Default)]
 struct Asked {
     product: Option<PathBuf>,
     target: Option<PathBuf>,
-    full: bool,
+    form: Form,
+    switched: Option<PathBuf>,
     classes: bool,
     scenarios: Vec<String>,
     mode: Option<String>,
@@ -80,7 +97,9 @@ fn parse(words: Vec<String>) -> Result<Asked, String> {
             "--help" | "-h" => return Err(USAGE.to_owned()),
             "--product" => asked.product = Some(value()?.into()),
             "--target" => asked.target = Some(value()?.into()),
-            "--full" => asked.full = true,
+            "--full" => asked.form = Form::Full,
+            "--mutants" => asked.form = Form::Mutants,
+            "--switched" => asked.switched = Some(value()?.into()),
             "--classes" => asked.classes = true,
             "--lasting" => asked.lasting = true,
             "--without-sync" => asked.syncs = Syncs::Pretended,
@@ -109,16 +128,43 @@ fn run(asked: &Asked) -> Result<bool, String> {
     let jobs = asked
         .jobs
         .or_else(|| std::thread::available_parallelism().ok().map(Into::into));
-    let bench =
-        Bench::new(&product, &target, jobs.unwrap_or(1)).map_err(|error| error.to_string())?;
-    let scenarios = chosen(asked)?;
+    let bench = |product: &Path| {
+        let bench = Bench::new(product, &target, jobs.unwrap_or(1));
+        bench.map_err(|error| error.to_string())
+    };
+    let mut is_good = true;
+    if asked.form != Form::Mutants {
+        is_good &= crash(asked, &bench(&product)?)?;
+    }
+    if let Some(switched) = &asked.switched {
+        is_good &= mutate(asked, &bench(switched)?)?;
+    }
+    Ok(is_good)
+}
+
+fn mutate(asked: &Asked, bench: &Bench) -> Result<bool, String> {
+    say::line("mutants: each sync left out, each durable step taken after the next one");
+    let mut score = Score::default();
+    for scenario in chosen(asked, |scenario| scenario.mutates)? {
+        let outcomes = bench.mutate(&scenario);
+        let outcomes =
+            outcomes.map_err(|error| format!("--scenario {}: {error}", scenario.name))?;
+        say::line(&format!("  {}: {} mutants", scenario.name, outcomes.len()));
+        score.add(scenario.name, outcomes);
+    }
+    Ok(score.tell())
+}
+
+fn crash(asked: &Asked, bench: &Bench) -> Result<bool, String> {
+    let is_full = asked.form == Form::Full;
+    let scenarios = chosen(asked, |scenario| is_full || scenario.is_small)?;
     let mut whole = Report::default();
     if asked.mode.as_deref() == Some("block") {
-        cut_disks(asked, &bench, &scenarios, &mut whole)?;
+        cut_disks(asked, bench, &scenarios, &mut whole)?;
     } else {
-        disturb(asked, &bench, &scenarios, &mut whole)?;
-        if asked.full && asked.point.is_none() {
-            cut_disks(asked, &bench, &scenarios, &mut whole)?;
+        disturb(asked, bench, &scenarios, &mut whole)?;
+        if is_full && asked.point.is_none() && asked.mode.is_none() {
+            cut_disks(asked, bench, &scenarios, &mut whole)?;
         }
     }
     tell(&whole, asked.classes);
@@ -169,7 +215,7 @@ fn cut_disks(
         .try_out(scenarios)
     };
     whole.merge(cut(asked.syncs, scenarios));
-    if asked.full && asked.syncs == Syncs::Made {
+    if asked.form == Form::Full && asked.syncs == Syncs::Made {
         let first = scenarios.get(..1).unwrap_or_default();
         whole.merge(cut(Syncs::Pretended, first));
     }
@@ -186,11 +232,26 @@ fn one_cut(point: &str) -> Result<Chosen, String> {
 
 fn wanted(asked: &Asked) -> Result<Wanted, String> {
     let Some(point) = &asked.point else {
-        return Ok(Wanted::Size(if asked.full { FULL } else { SHORT }));
+        let size = if asked.form == Form::Full {
+            FULL
+        } else {
+            SHORT
+        };
+        return match asked.mode.as_deref() {
+            None => Ok(Wanted::Size(size)),
+            Some(mode) => size
+                .only(mode)
+                .map(Wanted::Size)
+                .ok_or_else(|| format!("no mode `{mode}`\n\n{USAGE}")),
+        };
     };
-    let number = point
-        .parse()
-        .map_err(|_| format!("`{point}` is no number\n\n{USAGE}"))?;
+    let number = |text: &str| {
+        let number = text.parse::<u64>();
+        number.map_err(|_| format!("`{point}` is no point\n\n{USAGE}"))
+    };
+    // Of a power cut: which of the states that it may leave.
+    let (point, state) = point.split_once('.').unwrap_or((point, "0"));
+    let (number, state) = (number(point)?, number(state)?);
     let fault = || {
         let word = asked.fault.as_deref().unwrap_or_default();
         Fault::from_word(word).ok_or_else(|| format!("no fault `{word}`\n\n{USAGE}"))
@@ -199,6 +260,10 @@ fn wanted(asked: &Asked) -> Result<Wanted, String> {
         Some("kill") | None => Disturbance::Kill,
         Some("torn") => Disturbance::Torn,
         Some("random") => Disturbance::Random,
+        Some("power") => Disturbance::Power {
+            state,
+            kind: "power",
+        },
         Some("nested") => Disturbance::Nested(asked.inner.unwrap_or(1)),
         Some("fault") => Disturbance::Fault {
             fault: fault()?,
@@ -212,10 +277,10 @@ fn wanted(asked: &Asked) -> Result<Wanted, String> {
     }))
 }
 
-fn chosen(asked: &Asked) -> Result<Vec<Scenario>, String> {
+fn chosen(asked: &Asked, by_default: impl Fn(&Scenario) -> bool) -> Result<Vec<Scenario>, String> {
     let mut all = scenario::all();
     if asked.scenarios.is_empty() {
-        all.retain(|scenario| asked.full || scenario.is_small);
+        all.retain(by_default);
         return Ok(all);
     }
     let known: Vec<&str> = all.iter().map(|scenario| scenario.name).collect();

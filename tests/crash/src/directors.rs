@@ -105,6 +105,29 @@ impl Director for CountedOn<'_> {
     }
 }
 
+/// Kills as soon as a transaction has come so far.
+pub(crate) struct KillIn {
+    install: PathBuf,
+    stage: Stage,
+}
+
+impl KillIn {
+    /// For the install at this path.
+    pub(crate) fn new(install: PathBuf, stage: Stage) -> Self {
+        Self { install, stage }
+    }
+}
+
+impl Director for KillIn {
+    fn before(&mut self, _call: &Call) -> io::Result<Decision> {
+        Ok(if Stage::of(&self.install) == self.stage {
+            Decision::Kill
+        } else {
+            Decision::Go
+        })
+    }
+}
+
 /// Kills as soon as a commit is over.
 pub(crate) struct WhenCommitted {
     install: PathBuf,

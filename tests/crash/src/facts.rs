@@ -32,14 +32,16 @@ pub struct Facts {
     outside: Tree,
     /// `status --json`; none when the directory is not under care.
     status: Option<Value>,
-    /// The documents of the live generation, by file name.
-    documents: BTreeMap<String, Value>,
+    /// The documents of every generation, by relative path.
+    documents: BTreeMap<u64, Members>,
     /// The operator's file.
     settings: Option<String>,
     /// Whether `recover --all` knows of it; none when it is not under care.
     registered: Option<bool>,
     /// Whether the service runs; none where there is no service.
     service: Option<bool>,
+    /// Whether the last transaction has a short record in the history, written by a later command.
+    short_record: bool,
 }
 
 type Tree = BTreeMap<PathBuf, Node>;
@@ -53,18 +55,30 @@ pub struct Allowed {
     /// The machine's list of installs may not name it: the list could not be written, and the product
     /// said so.
     pub unlisted: bool,
+    /// The last transaction may have a short record in the history: the command was cut off before it
+    /// wrote its own.
+    pub short_record: bool,
 }
 
-/// Nothing: the two states are the same.
+/// Nothing: what a command has promised when it has ended.
+pub const PROMISED: Allowed = Allowed {
+    unconfirmed: false,
+    unlisted: false,
+    short_record: false,
+};
+
+/// The two states are the same, however they came about.
 pub const SAME: Allowed = Allowed {
     unconfirmed: false,
     unlisted: false,
+    short_record: true,
 };
 
 /// What recovery leaves to the next command.
 pub const RECOVERED: Allowed = Allowed {
     unconfirmed: true,
     unlisted: false,
+    short_record: true,
 };
 
 /// What is wrong with a state, whatever it is compared with.
@@ -80,10 +94,13 @@ impl Facts {
         let (disk, _) = Disk::read(&machine.roots()).map_err(|error| vec![error.to_string()])?;
         let install = machine.install();
         let status = status(machine).map_err(|wrong| vec![wrong])?;
-        let mut wrong = Wrong::new();
+        let (mut wrong, mut short_record) = (Wrong::new(), false);
         if let Some(status) = &status {
             wrong.extend(in_the_state_directory(&disk, &install, status));
-            wrong.extend(history(machine, status));
+            match history(machine, status) {
+                Ok(is_short) => short_record = is_short,
+                Err(what) => wrong.push(what),
+            }
             if status["state"] != "idle" || status["service_owed"] != false {
                 wrong.push(format!("not at rest: {status}"));
             }
@@ -92,26 +109,22 @@ impl Facts {
         if !wrong.is_empty() {
             return Err(wrong);
         }
-        Ok(Self::assembled(machine, &disk, status))
+        Ok(Self {
+            short_record,
+            ..Self::assembled(machine, &disk, status)
+        })
     }
 
     fn assembled(machine: &Machine, disk: &Disk, status: Option<Value>) -> Self {
         let install = machine.install();
         let state = state_of(&install);
-        let live_number = status
+        let live = status
             .as_ref()
             .and_then(|status| status["generation"].as_u64());
-        let documents = ["inventory.json", "made.json", "manifest.json"];
-        let folder = state
-            .join("generations")
-            .join(live_number.unwrap_or(0).to_string());
-        let documents = documents.into_iter().filter_map(|name| {
-            let text = machine.anywhere(disk.file(&folder.join(name))?);
-            // What is no document is compared as text.
-            let document = serde_json::from_str(&text);
-            Some((name.to_owned(), document.unwrap_or_else(|_| text.into())))
-        });
-        let documents = documents.collect();
+        let documents = kept_numbers(disk, &state).into_iter();
+        let documents = documents
+            .map(|number| (number, documents_of(machine, disk, number, live)))
+            .collect();
         let kept = kept_numbers(disk, &state).into_iter().filter_map(|number| {
             let tree = state.join(format!("generations/{number}/tree"));
             Some((number, disk.at(&tree).map(|_| owned(disk.below(&tree)))?))
@@ -130,6 +143,7 @@ impl Facts {
             registered: status.is_some().then(|| is_registered(machine, disk)),
             service: service.then(|| disk.at(&machine.path("up")).is_some()),
             status: status.map(without_what_differs),
+            short_record: false,
         }
     }
 
@@ -171,13 +185,21 @@ impl Facts {
             }
         }
         members("status", &object(expected), &object(status), &mut all);
-        members("documents", &self.documents, &found.documents, &mut all);
+        for (number, documents) in &self.documents {
+            let what = format!("generation {number}");
+            let other = found.documents.get(number).cloned().unwrap_or_default();
+            members(&what, documents, &other, &mut all);
+        }
         values("settings", &self.settings, &found.settings, &mut all);
         if !allowed.unlisted {
             let (ours, theirs) = (&self.registered, &found.registered);
             values("listed", ours, theirs, &mut all);
         }
         values("service", &self.service, &found.service, &mut all);
+        if !allowed.short_record {
+            let (ours, theirs) = (&self.short_record, &found.short_record);
+            values("short record", ours, theirs, &mut all);
+        }
         all
     }
 
@@ -278,8 +300,8 @@ fn told(what: &dyn std::fmt::Display, ran: &Ran) -> String {
     format!("{what}: exit {:?}, {}{}", ran.exit, ran.stdout, ran.stderr)
 }
 
-/// The chain is whole, and the last transaction has its one record.
-fn history(machine: &Machine, status: &Value) -> Wrong {
+/// The chain is whole, and the last transaction has its one record; answers whether that is a short one.
+fn history(machine: &Machine, status: &Value) -> Result<bool, String> {
     let install = machine.install();
     let ran = machine.run([
         OsStr::new("history"),
@@ -287,24 +309,24 @@ fn history(machine: &Machine, status: &Value) -> Wrong {
         OsStr::new("--verify"),
         OsStr::new("--json"),
     ]);
-    let Ok(answer) = serde_json::from_str::<Value>(&ran.stdout) else {
-        return vec![told(&"the history is no JSON", &ran)];
-    };
+    let answer: Value =
+        serde_json::from_str(&ran.stdout).map_err(|_| told(&"the history is no JSON", &ran))?;
     if ran.exit != Some(0) || answer["verified"] != true {
-        return vec![told(&"the history is broken", &ran)];
+        return Err(told(&"the history is broken", &ran));
     }
     let last = &status["last"]["txid"];
-    let records = answer["records"].as_array().cloned().unwrap_or_default();
-    let of_last = records
-        .iter()
+    let records = answer["records"].as_array().into_iter().flatten();
+    let of_last: Vec<&Value> = records
         .filter(|record| record["kind"] == "transaction" && record["txid"] == *last)
-        .count();
-    if last.is_string() && of_last != 1 {
-        return vec![format!(
-            "the last transaction has {of_last} records, expected one"
-        )];
+        .collect();
+    match of_last[..] {
+        [record] => Ok(record["body"]["caught_up"] == true),
+        [] if !last.is_string() => Ok(false),
+        _ => Err(format!(
+            "the last transaction has {} records, expected one",
+            of_last.len()
+        )),
     }
-    Wrong::new()
 }
 
 fn without_what_differs(mut status: Value) -> Value {
@@ -387,6 +409,27 @@ fn kept_numbers(disk: &Disk, state: &Path) -> Vec<u64> {
         .collect()
 }
 
+/// What is written down about a generation. What an interrupted update wrote about the live one, as if
+/// it were left, stays there until it is left, and means nothing.
+fn documents_of(machine: &Machine, disk: &Disk, number: u64, live: Option<u64>) -> Members {
+    let folder = state_of(&machine.install()).join(format!("generations/{number}"));
+    let documents = disk.below(&folder).into_iter();
+    let documents = documents.filter_map(|(path, node)| {
+        let Kind::File(bytes) = &node.kind else {
+            return None;
+        };
+        let is_of_leaving = path == Path::new("left.json") || path.starts_with("config");
+        if path.starts_with("tree") || (is_of_leaving && live == Some(number)) {
+            return None;
+        }
+        let text = machine.anywhere(bytes);
+        // What is no document is compared as text.
+        let document = serde_json::from_str(&text).unwrap_or_else(|_| text.into());
+        Some((path.display().to_string(), document))
+    });
+    documents.collect()
+}
+
 fn settings_name_a_service(disk: &Disk, state: &Path) -> bool {
     let settings = disk.file(&state.join("install.toml")).unwrap_or_default();
     String::from_utf8_lossy(settings).contains("\n[service]\n")
@@ -405,7 +448,7 @@ fn outside(machine: &Machine, disk: &Disk) -> Tree {
         scratch,
         trial,
         machine.path("tmp"),
-        machine.path("registry"),
+        machine.registry(),
         machine.path("service.log"),
         machine.path("up"),
     ];
@@ -422,7 +465,7 @@ fn outside(machine: &Machine, disk: &Disk) -> Tree {
 }
 
 fn is_registered(machine: &Machine, disk: &Disk) -> bool {
-    let folder = machine.path("registry");
+    let folder = machine.registry();
     names(disk, &folder).iter().any(|name| {
         let entry = disk.file(&folder.join(name)).unwrap_or_default();
         let entry: Value = serde_json::from_slice(entry).unwrap_or_default();

@@ -12,7 +12,7 @@
 //! Below real file systems, [`block`] cuts the power between any two writes to a disk.
 //!
 //! The log of operations ([`oplog`], made by [`recorder`]) holds everything that a run did to the
-//! disk, for whoever builds the disks that a power cut may leave.
+//! disk. From it the disks are built that a power cut may leave ([`power`]).
 //!
 //! Nothing of the product is linked in: what is tried is what is shipped.
 
@@ -29,11 +29,15 @@ pub mod fault;
 mod filter;
 mod guests;
 pub mod journal;
+mod laid;
 pub mod machine;
+pub mod mutants;
+pub mod mutation;
 pub mod oplog;
 pub mod place;
 pub mod plan;
 pub mod point;
+pub mod power;
 pub mod recorder;
 pub mod replay;
 mod say;

@@ -134,6 +134,11 @@ impl Machine {
         self.root.join(relative)
     }
 
+    /// Where the product lists the installs of the machine: on another file system than the installs.
+    pub(crate) fn registry(&self) -> PathBuf {
+        self.elsewhere("registry")
+    }
+
     /// A path on the machine's other file system.
     pub(crate) fn elsewhere(&self, relative: impl AsRef<Path>) -> PathBuf {
         self.elsewhere.join(relative)
@@ -174,7 +179,7 @@ impl Machine {
             .current_dir(&self.root)
             .env_clear()
             .env("PATH", std::env::var_os("PATH").unwrap_or_default())
-            .env("COFFERDAM_REGISTRY", self.path("registry"))
+            .env("COFFERDAM_REGISTRY", self.registry())
             .env("TMPDIR", self.path("tmp"))
             .stdin(Stdio::null())
             .args(arguments);

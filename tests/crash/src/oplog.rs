@@ -2,8 +2,8 @@
 //! The log of operations: everything that one run did to the watched directories, in order, with
 //! enough in it to build any disk that a power cut in the run could leave behind.
 //!
-//! A log begins with a [`Disk`]: the watched directories as they were just before the run, taken to be
-//! wholly durable. Then comes one [`Entry`] for each call of the run that changes them or makes a
+//! A log may hold several commands, one after the other. It begins with a [`Disk`]: the watched
+//! directories as they were just before the first, taken to be wholly durable. Then comes one [`Entry`] for each call of the run that changes them or makes a
 //! change durable, in the order in which the calls returned, with the calls' numbers. (With file work
 //! on one thread that is the order of the numbers. Two processes at work at once may differ by some
 //! calls.)
@@ -35,6 +35,7 @@
 //! read from the real directories after the run: [`Log::gaps`] compares the two, so that a call
 //! that the tracer does not know cannot go unnoticed.
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
@@ -43,19 +44,25 @@ use crate::disk::Disk;
 use crate::disk::Node;
 use crate::disk::Object;
 use crate::journal::Stage;
+use crate::place::Identity;
 use crate::tracer::Actor;
 use crate::tracer::Ended;
 
-/// What one run did.
+/// What the runs of one or more commands did.
 #[derive(Clone, Debug)]
 pub struct Log {
     /// The watched directories before it.
     pub start: Disk,
     /// Its calls, in the order in which they returned.
     pub entries: Vec<Entry>,
+    /// Which files on the real disk the objects were. A number that the file system used twice belongs
+    /// to two objects.
+    pub identities: BTreeMap<Object, Identity>,
     /// The watched directories after it.
     pub end: Disk,
-    /// How it ended.
+    /// What the journal said after it.
+    pub after: Stage,
+    /// How the last command ended.
     pub ended: Ended,
 }
 

@@ -28,17 +28,20 @@ pub struct Size {
     pub lasting: usize,
     /// Kills with file work on many threads, in all.
     pub random: usize,
+    /// States that a power cut may leave, of each kind and class.
+    pub power: usize,
 }
 
 /// The short form: minutes, for every change.
 pub const SHORT: Size = Size {
-    kill: 2,
+    kill: 1,
     torn: 1,
     nested: 0,
     turn: 1,
     fault: 0,
     lasting: 0,
     random: 0,
+    power: 1,
 };
 
 /// The full form.
@@ -50,7 +53,48 @@ pub const FULL: Size = Size {
     fault: 2,
     lasting: 1,
     random: 40,
+    power: 3,
 };
+
+impl Size {
+    /// The points of one mode and no other; none where there is no such mode.
+    #[must_use]
+    pub fn only(&self, mode: &str) -> Option<Self> {
+        let mut only = Self {
+            kill: 0,
+            torn: 0,
+            nested: 0,
+            turn: 0,
+            fault: 0,
+            lasting: 0,
+            random: 0,
+            power: 0,
+        };
+        match mode {
+            "kill" => only.kill = self.kill,
+            "torn" => only.torn = self.torn,
+            "nested" => only.nested = self.nested,
+            "fault" => {
+                (only.turn, only.fault, only.lasting) = (self.turn, self.fault, self.lasting);
+            }
+            "random" => only.random = self.random,
+            "power" => only.power = self.power,
+            _ => return None,
+        }
+        Some(only)
+    }
+
+    /// Without failing calls.
+    #[must_use]
+    pub fn without_faults(self) -> Self {
+        Self {
+            turn: 0,
+            fault: 0,
+            lasting: 0,
+            ..self
+        }
+    }
+}
 
 /// Random numbers that can be had again: for choosing, not for secrets.
 #[derive(Clone, Debug)]
@@ -86,7 +130,7 @@ fn some(calls: impl Iterator<Item = Surveyed>, most: usize) -> Vec<Surveyed> {
     chosen
 }
 
-/// The points of a run, nested ones left out.
+/// The points of a run, nested ones and power cuts left out.
 pub fn points(
     size: &Size,
     calls: &[Surveyed],

@@ -9,12 +9,14 @@ use crate::directors::KillAt;
 use crate::directors::Surveyed;
 use crate::directors::Surveyor;
 use crate::facts::Allowed;
+use crate::facts::PROMISED;
 use crate::facts::RECOVERED;
 use crate::facts::SAME;
 use crate::fault::Failing;
 use crate::fault::Fault;
 use crate::filter::Openings;
 use crate::machine::Threads;
+use crate::power::cuts::Cuts;
 use crate::stand::Disturbed;
 use crate::stand::Stand;
 use crate::stand::Violation;
@@ -33,6 +35,14 @@ pub enum Disturbance {
     Nested(u64),
     /// As `Kill`, with file work on many threads: another call each time.
     Random,
+    /// The power is cut before the call, and the disk is found in the state of this number: see
+    /// [`crate::power`].
+    Power {
+        /// Which state of those that may be found there.
+        state: u64,
+        /// What kind of state, for counting.
+        kind: &'static str,
+    },
     /// The call fails, once or from there on.
     Fault {
         /// How.
@@ -43,16 +53,22 @@ pub enum Disturbance {
 }
 
 impl Disturbance {
-    /// The word for it on the command line and in reports.
+    /// The word for it in reports; [`mode_of`] it is the word on the command line.
     pub fn word(self) -> &'static str {
         match self {
             Self::Kill => "kill",
             Self::Torn => "torn",
             Self::Nested(_) => "nested",
             Self::Random => "random",
+            Self::Power { kind, .. } => kind,
             Self::Fault { .. } => "fault",
         }
     }
+}
+
+/// The mode that a word of a report belongs to: a `/` stands before the kind within it.
+pub fn mode_of(word: &str) -> &str {
+    word.split('/').next().unwrap_or(word)
 }
 
 /// One point of a scenario.
@@ -69,10 +85,11 @@ impl fmt::Display for Point {
         write!(
             f,
             "--mode {} --point {}",
-            self.disturbance.word(),
+            mode_of(self.disturbance.word()),
             self.number
         )?;
         match self.disturbance {
+            Disturbance::Power { state, .. } => write!(f, ".{state}"),
             Disturbance::Nested(inner) => write!(f, " --inner {inner}"),
             Disturbance::Fault { fault, lasting } => {
                 let lasting = if lasting { " --lasting" } else { "" };
@@ -120,6 +137,7 @@ pub fn judge(stand: &Stand<'_>, point: Point) -> io::Result<Judged> {
         Disturbance::Torn => kill(stand, point.number, Decision::Tear, Threads::One),
         Disturbance::Random => kill(stand, point.number, Decision::Kill, Threads::Many),
         Disturbance::Nested(inner) => nested(stand, point.number, inner),
+        Disturbance::Power { state, .. } => cut(stand, point.number, state),
         Disturbance::Fault { fault, lasting } => fail(stand, point.number, fault, lasting),
     }
 }
@@ -141,7 +159,7 @@ fn kill(
         });
     }
     let violation = if disturbed.ended == Ended::Killed {
-        killed(stand, &untouched).err()
+        recovered(stand, &untouched, RECOVERED).err()
     } else {
         Some(Violation(format!("killed, and ended as {disturbed:?}")))
     };
@@ -153,9 +171,13 @@ fn kill(
 ///
 /// # Errors
 /// What is wrong.
-pub(crate) fn killed(stand: &Stand<'_>, untouched: &Untouched) -> Result<usize, Violation> {
+pub(crate) fn recovered(
+    stand: &Stand<'_>,
+    untouched: &Untouched,
+    allowed: Allowed,
+) -> Result<usize, Violation> {
     stand.recover()?;
-    let state = stand.which(RECOVERED)?;
+    let state = stand.which(allowed)?;
     if state == 0 && stand.untouched()? != *untouched {
         return Err(Violation(
             "the old tree is live, but was written to".to_owned(),
@@ -182,12 +204,60 @@ fn nested(stand: &Stand<'_>, number: u64, inner: u64) -> io::Result<Judged> {
     let (run, _) = stand.traced(&recovery, &mut killer, Threads::One, Openings::Changing)?;
     let violation = match (killer.class, run.ended) {
         (None, _) => None,
-        (Some(_), Ended::Killed) => killed(stand, &untouched).err(),
+        (Some(_), Ended::Killed) => recovered(stand, &untouched, RECOVERED).err(),
         (Some(_), ended) => Some(Violation(format!("killed, and ended as {ended:?}"))),
     };
     Ok(Judged {
         class: killer.class,
         violation,
+    })
+}
+
+/// Lays down what a power cut left, and recovers. After the last call the command has promised the new
+/// state, and no power cut takes it back.
+fn cut(stand: &Stand<'_>, number: u64, state: u64) -> io::Result<Judged> {
+    let log = match stand.logged() {
+        Ok(log) => log,
+        Err(violation) => return Err(io::Error::other(violation.0)),
+    };
+    judge_cut(stand, &Cuts::of(log), number, state)
+}
+
+/// Tries one state of the power cuts of a run that was made at this stand.
+///
+/// # Errors
+/// The bench itself failed.
+pub fn judge_cut(
+    stand: &Stand<'_>,
+    cuts: &Cuts<'_>,
+    number: u64,
+    state: u64,
+) -> io::Result<Judged> {
+    let Some(cut) = cuts.lay(&stand.machine, number, state)? else {
+        return Ok(Judged {
+            class: None,
+            violation: None,
+        });
+    };
+    let untouched = stand.untouched()?;
+    let allowed = if number < cuts.end() {
+        RECOVERED
+    } else {
+        PROMISED
+    };
+    let judged = recovered(stand, &untouched, allowed).and_then(|found| {
+        let last = stand.wholes.len() - 1;
+        if number < cuts.end() || stand.is_same(found, last) {
+            Ok(())
+        } else {
+            Err(Violation(
+                "it had said that it is done, and is not".to_owned(),
+            ))
+        }
+    });
+    Ok(Judged {
+        class: Some(cut.class),
+        violation: judged.err(),
     })
 }
 

@@ -13,6 +13,7 @@ use std::process::Command;
 use crate::amount;
 use crate::calls::Amount;
 use crate::calls::Operation;
+use crate::directors::CountedOn;
 use crate::disk;
 use crate::disk::Disk;
 use crate::disk::Kind;
@@ -32,6 +33,7 @@ use crate::tracer;
 use crate::tracer::Call;
 use crate::tracer::Decision;
 use crate::tracer::Director;
+use crate::tracer::Ended;
 use crate::tracer::Watched;
 
 /// Runs a command and logs what it does; `install` is the install whose journal is looked at.
@@ -39,27 +41,80 @@ use crate::tracer::Watched;
 /// # Errors
 /// The system refuses to trace; a call cannot be followed.
 pub fn record(command: &mut Command, watched: &Watched<'_>, install: &Path) -> io::Result<Log> {
-    let (start, objects) = Disk::read(watched.roots)?;
-    let mut recorder = Recorder {
-        install: install.to_owned(),
-        next: objects.len() as u32 + 1,
-        objects,
-        entries: Vec::new(),
-        begun: BTreeMap::new(),
-    };
-    let run = tracer::run(command, watched, &mut recorder)?;
-    Ok(Log {
-        start,
-        entries: recorder.entries,
-        end: Disk::read(watched.roots)?.0,
-        ended: run.ended,
-    })
+    let mut recording = Recording::begin(watched, install)?;
+    recording.run(command)?;
+    recording.finish()
+}
+
+/// A log in the making, of one command or of several in a row.
+pub struct Recording<'a> {
+    watched: &'a Watched<'a>,
+    recorder: Recorder,
+    start: Disk,
+    calls: u64,
+    ended: Ended,
+}
+
+impl<'a> Recording<'a> {
+    /// Begins with the disk as it is now.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub fn begin(watched: &'a Watched<'a>, install: &Path) -> io::Result<Self> {
+        let (start, objects) = Disk::read(watched.roots)?;
+        let identities = objects
+            .iter()
+            .map(|(identity, object)| (*object, *identity));
+        Ok(Self {
+            watched,
+            recorder: Recorder {
+                install: install.to_owned(),
+                identities: identities.collect(),
+                objects,
+                entries: Vec::new(),
+                begun: BTreeMap::new(),
+            },
+            start,
+            calls: 0,
+            ended: Ended::Exit(0),
+        })
+    }
+
+    /// Runs one command; its calls are numbered on from those before.
+    ///
+    /// # Errors
+    /// The system refuses to trace; a call cannot be followed.
+    pub fn run(&mut self, command: &mut Command) -> io::Result<Ended> {
+        let mut counted = CountedOn {
+            before: self.calls,
+            director: &mut self.recorder,
+        };
+        let run = tracer::run(command, self.watched, &mut counted)?;
+        self.calls += run.calls;
+        self.ended = run.ended;
+        Ok(run.ended)
+    }
+
+    /// The log of everything that was run.
+    ///
+    /// # Errors
+    /// The disk cannot be read.
+    pub fn finish(self) -> io::Result<Log> {
+        Ok(Log {
+            start: self.start,
+            entries: self.recorder.entries,
+            identities: self.recorder.identities,
+            end: Disk::read(self.watched.roots)?.0,
+            after: Stage::of(&self.recorder.install),
+            ended: self.ended,
+        })
+    }
 }
 
 struct Recorder {
     install: PathBuf,
     objects: Objects,
-    next: u32,
+    identities: BTreeMap<Object, Identity>,
     entries: Vec<Entry>,
     begun: BTreeMap<Pid, Begun>,
 }
@@ -250,9 +305,9 @@ impl Recorder {
         if let Kind::File(bytes) = &mut node.kind {
             *bytes = std::sync::Arc::default();
         }
-        let object = Object(self.next);
-        self.next += 1;
+        let object = Object(self.identities.len() as u32 + 1);
         self.objects.insert(Identity::of(&stat), object);
+        self.identities.insert(object, Identity::of(&stat));
         Ok(Change::Create {
             name: place.map(|place| self.name(place)).transpose()?,
             object,

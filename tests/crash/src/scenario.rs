@@ -4,6 +4,7 @@
 //! A scenario says nothing about what is right. The states that may be found after a crash are those
 //! that its own commands lead to when nobody disturbs them: see [`crate::stand`].
 
+mod layout;
 mod list;
 
 use std::path::PathBuf;
@@ -47,6 +48,11 @@ pub struct Scenario {
     pub about: &'static str,
     /// Whether the short form tries it.
     pub is_small: bool,
+    /// Whether mutants are tried in it.
+    pub mutates: bool,
+    /// Whether the commands begin with a transaction that was cut off: there is no state before them, and
+    /// what they do when a call fails is not tried.
+    pub is_cut_off: bool,
     /// Builds the packages, on a machine that is not crashed; answers with their files.
     pub build: fn(&Machine) -> Vec<PathBuf>,
     /// Lays out the machine.

@@ -5,6 +5,10 @@
 //! The states come from the commands themselves, run once without a disturbance: before the first,
 //! after each. Where a scenario says so, a committed and not yet judged generation is one more.
 
+mod log;
+
+use std::cell::OnceCell;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::fs::File;
 use std::io;
@@ -12,7 +16,6 @@ use std::io::Read as _;
 use std::io::Seek as _;
 use std::path::PathBuf;
 use std::process::Command;
-use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,16 +24,18 @@ use serde_json::Value;
 use crate::directors::CountedOn;
 use crate::directors::WhenCommitted;
 use crate::disk::Disk;
+use crate::disk::Object;
 use crate::facts::Allowed;
 use crate::facts::Facts;
 use crate::facts::SAME;
 use crate::filter::Openings;
 use crate::journal::Stage;
+use crate::laid;
 use crate::machine::Machine;
 use crate::machine::Ran;
 use crate::machine::Threads;
 use crate::oplog::Log;
-use crate::recorder;
+use crate::place::Identity;
 use crate::scenario::Act;
 use crate::scenario::Scenario;
 use crate::scenario::Step;
@@ -77,10 +82,12 @@ pub struct Stand<'a> {
     /// Where.
     pub machine: Machine,
     template: Disk,
+    identities: BTreeMap<Object, Identity>,
     acts: Vec<Act>,
+    logged: OnceCell<Log>,
     /// Every state that may be found: the first is before the commands, the last after them.
     pub wholes: Arc<Vec<Whole>>,
-    output: PathBuf,
+    pub(crate) output: PathBuf,
 }
 
 /// How the commands of a scenario ended under a director.
@@ -108,13 +115,18 @@ impl<'a> Stand<'a> {
         wholes: Option<Arc<Vec<Whole>>>,
     ) -> Result<Self, Violation> {
         (scenario.lay_out)(&machine, packages);
-        let (template, _) = Disk::read(&machine.roots())?;
+        let (template, objects) = Disk::read(&machine.roots())?;
+        let identities = objects
+            .into_iter()
+            .map(|(identity, object)| (object, identity));
         let acts = (scenario.acts)(&machine, packages);
         let mut stand = Self {
             scenario,
             machine,
             template,
+            identities: identities.collect(),
             acts,
+            logged: OnceCell::new(),
             wholes: Arc::default(),
             output,
         };
@@ -134,7 +146,7 @@ impl<'a> Stand<'a> {
         for (place, whole) in at_home.iter_mut().enumerate() {
             whole.onwards = match &between {
                 Some(between) if between.name == whole.name => between.onwards.clone(),
-                _ => self.onwards(place.min(self.acts.len())),
+                _ => self.onwards((place + self.first()).min(self.acts.len())),
             };
         }
         at_home
@@ -151,7 +163,10 @@ impl<'a> Stand<'a> {
     }
 
     fn find_wholes(&self) -> Result<Vec<Whole>, Violation> {
-        let mut wholes = vec![self.whole("before", 0)?];
+        let mut wholes = Vec::new();
+        if self.first() == 0 {
+            wholes.push(self.whole("before", 0)?);
+        }
         for (place, act) in self.acts.iter().enumerate() {
             self.expect(&act.step)?;
             wholes.push(self.whole(&format!("after command {}", place + 1), place + 1)?);
@@ -180,6 +195,11 @@ impl<'a> Stand<'a> {
         Ok(wholes)
     }
 
+    /// After how many commands there is the first state that may be found.
+    fn first(&self) -> usize {
+        usize::from(self.scenario.is_cut_off)
+    }
+
     fn whole(&self, name: &str, done: usize) -> Result<Whole, Violation> {
         Ok(Whole {
             name: name.to_owned(),
@@ -201,11 +221,7 @@ impl<'a> Stand<'a> {
     /// # Errors
     /// The system refuses.
     pub fn reset(&self) -> io::Result<()> {
-        self.template.write()?;
-        // The files have other inodes than when they were laid out, so the install takes itself for a
-        // copy. The first command that writes makes it at home, and that is not what is tried.
-        let _not_under_care = self.machine.run(self.recovery());
-        Ok(())
+        laid::lay(&self.template, &self.identities, &self.machine)
     }
 
     /// Runs the commands under a director, until one does not end as it should.
@@ -239,35 +255,6 @@ impl<'a> Stand<'a> {
             }
         }
         last.ok_or_else(|| io::Error::other("a scenario without a command"))
-    }
-
-    /// Runs the commands undisturbed, each with a log of what it does to the disk, which must be
-    /// without a gap.
-    ///
-    /// # Errors
-    /// A command does not end as it should, or does something that the tracer does not see.
-    pub fn logs(&self) -> Result<Vec<Log>, Violation> {
-        self.reset()?;
-        let (roots, install) = (self.machine.roots(), self.machine.install());
-        let watched = self.watched(&roots, Openings::Changing);
-        let mut logs = Vec::new();
-        for act in &self.acts {
-            let mut command = self.machine.command(&act.step.arguments, Threads::One);
-            command.stdout(Stdio::null()).stderr(Stdio::null());
-            let log = recorder::record(&mut command, &watched, &install)?;
-            let mut gaps = log.gaps();
-            if !log.is_complete() {
-                gaps.push("a file is mapped and written to".to_owned());
-            }
-            if log.ended != Ended::Exit(act.step.exit) {
-                gaps.push(format!("it ended with {:?}", log.ended));
-            }
-            if !gaps.is_empty() {
-                return Err(Violation(format!("the log: {}", gaps.join("; "))));
-            }
-            logs.push(log);
-        }
-        Ok(logs)
     }
 
     fn watched<'r>(&'r self, roots: &'r [PathBuf], openings: Openings) -> Watched<'r> {

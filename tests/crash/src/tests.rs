@@ -22,13 +22,13 @@ use crate::tracer::Ended;
 use crate::tracer::Run;
 use crate::tracer::Watched;
 
-struct Bench {
+pub(crate) struct Bench {
     _temporary: tempfile::TempDir,
     roots: Vec<PathBuf>,
 }
 
 impl Bench {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let temporary = tempfile::tempdir().unwrap();
         let root = temporary.path().canonicalize().unwrap();
         fs::write(root.join("a"), "hello").unwrap();
@@ -40,7 +40,7 @@ impl Bench {
         }
     }
 
-    fn root(&self) -> &Path {
+    pub(crate) fn root(&self) -> &Path {
         &self.roots[0]
     }
 
@@ -63,7 +63,7 @@ impl Bench {
         command
     }
 
-    fn log(&self, script: &str) -> Log {
+    pub(crate) fn log(&self, script: &str) -> Log {
         let log = recorder::record(&mut self.shell(script), &self.watched(), self.root()).unwrap();
         assert_eq!(log.ended, Ended::Exit(0));
         assert_eq!(log.gaps(), Vec::<String>::new());
