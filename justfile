@@ -40,6 +40,10 @@ bench:
 crash *args:
     cargo xtask crash {{args}}
 
+# Random sequences of updates, crashes and accidents against a model; `just soak --minutes 60`.
+soak *args:
+    cargo xtask soak {{args}}
+
 # The tests of one crate, such as `just one cofferdam-package`.
 one crate *args:
     cargo test --package {{crate}} {{args}}

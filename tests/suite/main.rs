@@ -26,6 +26,7 @@ mod interop;
 mod keys;
 mod layering;
 mod looking;
+mod model;
 mod names;
 mod never_starts;
 mod places;

@@ -16,6 +16,7 @@ mod real;
 mod repo;
 mod sample;
 mod say;
+mod soak;
 mod test;
 mod tool;
 mod tree;
@@ -35,6 +36,9 @@ usage: cargo xtask TASK
   real     update two real programs, compare every byte, print sizes, times and memory
   crash [--full | --mutants] [--help]
            kill and break the product, and cut its power, at every call that changes a disk
+  soak [--minutes N] [--help]
+           random sequences of updates, crashes, full disks and accidents on an install with a program
+           running in it, against a model of what it must be
   bench sandbox
            what steps cost, side by side with the same work outside of the sandbox
   languages [NAME…]
@@ -66,6 +70,7 @@ fn carry_out(words: &[&str]) -> Outcome {
         ["real"] => real::run,
         ["bench", "sandbox"] => bench::sandbox,
         ["crash", words @ ..] => return crash::run(&Repo::find()?, words),
+        ["soak", words @ ..] => return soak::run(&Repo::find()?, words),
         ["fuzz", target, options @ ..] => return fuzz::run(&Repo::find()?, target, options),
         [] | ["help" | "-h" | "--help"] => {
             say::line(USAGE);

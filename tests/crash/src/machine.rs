@@ -58,11 +58,15 @@ const SMALL: &[(&str, &str)] = &[
 /// Where guests are built; set once, before the first package.
 static GUESTS: OnceLock<PathBuf> = OnceLock::new();
 
-/// Builds the guest that scenarios use; `target` is a folder for it.
-pub(crate) fn build_guests(target: &Path) {
+/// Builds the guest `script`, which scenarios use, and says where its component is; `target` is a folder for it.
+///
+/// # Panics
+/// It does not build.
+pub fn build_guests(target: &Path) -> PathBuf {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let built = guests::build(&root, target, &["--example", "script"], SMALL);
-    let _already = GUESTS.set(built);
+    let _already = GUESTS.set(built.clone());
+    built.join("script.wasm")
 }
 
 fn guest(name: &str) -> PathBuf {
