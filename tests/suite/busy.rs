@@ -151,6 +151,7 @@ struct Mounted(PathBuf);
 
 impl Mounted {
     /// Mounts `directory` at `place` too; none where we may not.
+    #[expect(clippy::print_stdout, reason = "what a machine cannot do is said")]
     fn bind(directory: &Path, place: PathBuf) -> Option<Self> {
         if !rustix::process::geteuid().is_root() {
             println!("not tried: a bind mount, which only root can make");

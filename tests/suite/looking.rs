@@ -59,12 +59,12 @@ impl Looked {
     fn look(&self, command: &str) -> String {
         let stage = Stage::of(Path::new(self.install));
         let status = self.machine.status(self.install);
-        let state = status["state"].as_str().unwrap();
-        if state == "working" {
+        let told = status["state"].as_str().unwrap();
+        if told == "working" {
             assert_eq!(status["holder"]["command"], command, "{status}");
             assert_ne!(status["holder"]["since_unix_s"], 0, "{status}");
         } else {
-            assert_eq!((state, stage), ("idle", Stage::Idle), "{status}");
+            assert_eq!((told, stage), ("idle", Stage::Idle), "{status}");
         }
         self.facts(&status)
     }

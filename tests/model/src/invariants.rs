@@ -15,8 +15,11 @@ use crate::versions::VERSIONS;
 /// Says what is wrong.
 type Held = Result<(), String>;
 
+/// Holds of an install at rest.
+type Invariant = fn(&Model, &Found) -> Held;
+
 /// Every invariant, with its name.
-pub(crate) const INVARIANTS: [(&str, fn(&Model, &Found) -> Held); 9] = [
+const INVARIANTS: [(&str, Invariant); 9] = [
     ("invariant_at_rest", invariant_at_rest),
     ("invariant_what_is_live", invariant_what_is_live),
     ("invariant_the_tree_is_whole", invariant_the_tree_is_whole),

@@ -124,7 +124,10 @@ pub fn survive(setup: Setup<'_>, seed: u64, actions: usize) -> Result<Survived, 
     Ok(driver.survived)
 }
 
-/// Plants a defect in an install that was updated once, and says which invariant finds it, in which words.
+/// Plants a defect in an install that was updated once.
+///
+/// # Errors
+/// The invariant that finds it, and in which words.
 ///
 /// # Panics
 /// The machine cannot be laid out, or the defect cannot be planted.

@@ -109,9 +109,9 @@ pub fn target(data: &[u8]) {
     let made = answered(install.state_changes());
     let condemned = answered(install.condemned());
     let status = answered(install.status());
-    assert_eq!(kept.is_none() && *name != "left", false, "{name}");
-    assert_eq!(made.is_none() && *name != "made", false, "{name}");
-    assert_eq!(condemned.is_none() && *name != "refused", false, "{name}");
+    assert!(kept.is_some() || *name == "left", "{name}");
+    assert!(made.is_some() || *name == "made", "{name}");
+    assert!(condemned.is_some() || *name == "refused", "{name}");
     if let (Some(condemned), "refused", Ok(second)) = (condemned, *name, &second) {
         let listed = second["condemned"].as_array().map(Vec::len);
         assert_eq!(listed, Some(condemned.len()), "a second reader agrees");
