@@ -24,6 +24,7 @@ use cofferdam_config::Value;
 use cofferdam_package::glob::KeyGlobSet;
 use cofferdam_sandbox::ConfigAccess;
 use cofferdam_sandbox::ConfigRefusal;
+use cofferdam_tree::contents::Secrets;
 use serde::Serialize;
 
 /// What stands in plans, records and logs where a secret's value would be.
@@ -121,6 +122,7 @@ impl ConfigSession {
             read,
             write,
             touched: TouchedKeys::default(),
+            left_bytes: RECORDED_KEY_BYTES,
         }
     }
 
@@ -183,6 +185,28 @@ impl ConfigSession {
         changes
     }
 
+    /// What no digest may be told of: the values of all secrets, and the files that they are in.
+    pub fn secrets(&self) -> Secrets {
+        let mut secrets = Secrets::default();
+        let guarded = self.files.values().filter(|file| !file.secret.is_empty());
+        for file in guarded {
+            for document in [&file.original, &file.document] {
+                secrets.add_file(document.bytes());
+                // What could be parsed can be listed; a key without a value has no text.
+                for key in document.list(None).unwrap_or_default() {
+                    if file.hides(&key)
+                        && let Ok(Some(value)) = document.get(&key)
+                    {
+                        for text in texts(&value) {
+                            secrets.add_text(text.as_bytes());
+                        }
+                    }
+                }
+            }
+        }
+        secrets
+    }
+
     fn resolve(&self, text: &str) -> Result<Address, ConfigRefusal> {
         let (file, key) = match text.split_once(':') {
             Some((file, key)) if self.files.contains_key(file) => (file.to_owned(), key),
@@ -215,7 +239,7 @@ impl ConfigSession {
 }
 
 /// The keys that a step used, for the record.
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct TouchedKeys {
     /// Keys whose value the step was given.
     pub read: BTreeSet<String>,
@@ -223,10 +247,16 @@ pub struct TouchedKeys {
     pub written: BTreeSet<String>,
     /// Keys that the step asked for and was not granted.
     pub denied: BTreeSet<String>,
+    /// How often a key was used or asked for that found no more room here.
+    pub not_listed: u64,
 }
 
-/// Most keys that one record names; beyond it a step's requests still work or are still refused.
-const RECORDED_KEYS: usize = 1000;
+/// What the keys of one record may take in memory: the names that a step asks for may be long. Beyond
+/// it its requests still work, or are still refused; what changes is told by the values themselves.
+const RECORDED_KEY_BYTES: usize = 1 << 20;
+
+/// What a name costs beside its text, so that short ones are not free.
+const KEY_BYTES: usize = 64;
 
 /// One step's view of the session.
 #[derive(Debug)]
@@ -235,12 +265,41 @@ pub struct StepKeys<'a> {
     read: KeyGlobSet,
     write: KeyGlobSet,
     touched: TouchedKeys,
+    left_bytes: usize,
+}
+
+/// What a step did with a key.
+#[derive(Clone, Copy)]
+enum Use {
+    Read,
+    Written,
+    Denied,
 }
 
 impl StepKeys<'_> {
     /// What the step did with keys.
     pub fn into_touched(self) -> TouchedKeys {
         self.touched
+    }
+
+    fn remember(&mut self, used: Use, address: &Address) {
+        let key = address.text();
+        let touched = &mut self.touched;
+        let keys = match used {
+            Use::Read => &mut touched.read,
+            Use::Written => &mut touched.written,
+            Use::Denied => &mut touched.denied,
+        };
+        if keys.contains(&key) {
+            return;
+        }
+        match self.left_bytes.checked_sub(key.len() + KEY_BYTES) {
+            Some(left) => {
+                self.left_bytes = left;
+                keys.insert(key);
+            }
+            None => touched.not_listed += 1,
+        }
     }
 
     fn readable(&self, address: &Address) -> bool {
@@ -258,7 +317,7 @@ impl StepKeys<'_> {
         if granted {
             Ok(address)
         } else {
-            remember(&mut self.touched.denied, address.text());
+            self.remember(Use::Denied, &address);
             Err(ConfigRefusal::NotGranted)
         }
     }
@@ -268,7 +327,7 @@ impl ConfigAccess for StepKeys<'_> {
     fn get(&mut self, key: &str) -> Result<Option<Value>, ConfigRefusal> {
         let address = self.granted(key, false)?;
         if self.session.is_secret(&address) {
-            remember(&mut self.touched.denied, address.text());
+            self.remember(Use::Denied, &address);
             return Err(ConfigRefusal::Secret);
         }
         let value = self
@@ -277,7 +336,7 @@ impl ConfigAccess for StepKeys<'_> {
             .document
             .get(&address.key)
             .map_err(refusal)?;
-        remember(&mut self.touched.read, address.text());
+        self.remember(Use::Read, &address);
         Ok(value)
     }
 
@@ -285,7 +344,7 @@ impl ConfigAccess for StepKeys<'_> {
         let address = self.granted(key, true)?;
         let document = &mut self.session.file(&address.file)?.document;
         document.set(&address.key, value).map_err(refusal)?;
-        remember(&mut self.touched.written, address.text());
+        self.remember(Use::Written, &address);
         Ok(())
     }
 
@@ -293,7 +352,7 @@ impl ConfigAccess for StepKeys<'_> {
         let address = self.granted(key, true)?;
         let document = &mut self.session.file(&address.file)?.document;
         let was_there = document.remove(&address.key).map_err(refusal)?;
-        remember(&mut self.touched.written, address.text());
+        self.remember(Use::Written, &address);
         Ok(was_there)
     }
 
@@ -302,7 +361,7 @@ impl ConfigAccess for StepKeys<'_> {
         let to = self.granted(new_key, true)?;
         let secret = self.session.is_secret(&from);
         if secret && !self.session.is_secret(&to) {
-            remember(&mut self.touched.denied, to.text());
+            self.remember(Use::Denied, &to);
             return Err(ConfigRefusal::Secret);
         }
         if from.file == to.file {
@@ -311,8 +370,8 @@ impl ConfigAccess for StepKeys<'_> {
         } else {
             self.move_between_files(&from, &to)?;
         }
-        remember(&mut self.touched.written, from.text());
-        remember(&mut self.touched.written, to.text());
+        self.remember(Use::Written, &from);
+        self.remember(Use::Written, &to);
         if secret {
             self.session.secret_moves.push((from, to));
         }
@@ -375,9 +434,10 @@ impl StepKeys<'_> {
     }
 }
 
-fn remember(set: &mut BTreeSet<String>, key: String) {
-    if set.len() < RECORDED_KEYS {
-        set.insert(key);
+fn texts(value: &Value) -> Vec<String> {
+    match value {
+        Value::Scalar(scalar) => vec![scalar.to_string()],
+        Value::List(scalars) => scalars.iter().map(ToString::to_string).collect(),
     }
 }
 

@@ -18,11 +18,11 @@ use crate::failure::Failure;
 pub fn allow(dir: &Path, version: &Version, now: u64) -> Result<Vec<Condemned>, Failure> {
     let (mut ready, _) = super::at_rest(dir, "allow", now)?;
     let lifted = ready.allow(version)?;
-    ready.append_history(Entry {
+    ready.append_history(vec![Entry {
         at_unix_s: now,
         txid: None,
         kind: RecordKind::Allow,
         body: json!({ "version": version.to_string(), "packages": lifted }),
-    })?;
+    }])?;
     Ok(lifted)
 }

@@ -40,14 +40,14 @@ pub fn confirm(dir: &Path, now: u64) -> Result<Confirmed, Failure> {
         .map(ToString::to_string);
     if !already {
         ready.confirm()?;
-        let recorded = ready.append_history(Entry {
+        let recorded = ready.append_history(vec![Entry {
             at_unix_s: now,
             txid: None,
             kind: RecordKind::Confirm,
             body: json!({ "generation": generation, "version": version, "by": "operator" }),
-        });
+        }]);
         // It is confirmed, whatever becomes of the record and of what is past the operator's number.
-        if let Err(error) = recorded.map(drop).and_then(|()| ready.prune().map(drop)) {
+        if let Err(error) = recorded.and_then(|()| ready.prune().map(drop)) {
             warnings.push(Failure::from(error).to_string());
         }
     }

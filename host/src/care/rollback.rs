@@ -149,7 +149,7 @@ pub fn rollback(
         kind: RecordKind::Transaction,
         body,
     };
-    if let Err(unrecorded) = ready.append_history(entry) {
+    if let Err(unrecorded) = ready.append_history(vec![entry]) {
         warnings.push(format!("history: {}", Failure::from(unrecorded)));
     }
     let rolled = RolledBack {

@@ -13,8 +13,9 @@ use crate::failure::Failure;
 
 /// Show what was done to an install, transaction by transaction and step by step
 ///
-/// Each record holds the hash of the one before it. `--verify` checks the whole chain: it shows damage
-/// and edits by anyone but root, who could write a new chain.
+/// Each record holds the hash of the one before it, and the journal knows the last one. `--verify` checks
+/// the whole chain: a record that was changed, moved or taken out, at the end too, is told by its number.
+/// Root could write a new chain; note the digest of the last record elsewhere to notice that.
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
     /// The install directory
@@ -22,6 +23,9 @@ pub(super) struct Arguments {
     /// Check the chain of hashes from the first record to the last
     #[arg(long)]
     verify: bool,
+    /// Look at the records from this number on only: for a history that is known to be damaged before it
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    from: u64,
 }
 
 /// Runs the command.
@@ -29,10 +33,14 @@ pub(super) struct Arguments {
 /// # Errors
 /// The history cannot be read or, with `--verify`, is not whole.
 pub(super) fn run(arguments: &Arguments, _screen: &Screen) -> Result<Reply, Failure> {
-    let history = history::history(&arguments.dir, arguments.verify)?;
+    let history = history::history(&arguments.dir, arguments.from, arguments.verify)?;
     let text = render::history(&history);
     Ok(Reply::done(
-        json!({ "records": super::facts(&history.records)?, "verified": history.verified }),
+        json!({
+            "records": super::facts(&history.records)?,
+            "end": history.end,
+            "verified": history.verified,
+        }),
         text,
     ))
 }

@@ -117,7 +117,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Ok(parsed) => {
             log_to_stderr(parsed.verbose);
             match dispatch(parsed.command, &screen) {
-                Ok(reply) => screen.print(&reply),
+                Ok(reply) => screen.print(reply),
                 Err(failure) => screen.fail(&failure),
             }
         }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The facts of updates as text for people: plans like a good diff, results in a sentence.
 
+mod steps;
+
 use std::fmt::Write as _;
 
 use bytesize::ByteSize;
@@ -15,7 +17,6 @@ use crate::update::report::Applied;
 use crate::update::report::ApplyResult;
 use crate::update::report::Files;
 use crate::update::report::Plan;
-use crate::update::report::StepReport;
 
 /// Longest list of paths that is shown in full; `--json` always has all of them.
 const SHOWN_PATHS: usize = 40;
@@ -39,7 +40,7 @@ pub(super) fn plan(plan: &Plan) -> String {
             &format!("signed    {} ({})", signature.key_id, shown_line(&who)),
         );
     }
-    steps(&mut text, &plan.steps);
+    steps::steps(&mut text, &plan.steps);
     files(&mut text, &plan.files);
     paths(&mut text, "seeds installed", '+', &plan.seeds.installed);
     paths(
@@ -232,64 +233,26 @@ pub(super) fn history(history: &History) -> String {
                 }
             }
         }
+        let totals = body.pointer("/record/totals").cloned();
+        if let Some(Ok(totals)) = totals.map(serde_json::from_value) {
+            let _ = write!(text, "  {}", steps::in_short(&totals));
+        }
+        text.truncate(text.trim_end().len());
         text.push('\n');
     }
-    match history.verified {
-        Some(true) => text.push_str("the chain is whole"),
-        Some(false) => text.push_str("the chain is NOT whole"),
-        None => {}
+    match (history.verified, &history.end) {
+        (Some(true), Some(end)) => {
+            let _ = write!(
+                text,
+                "the chain is whole; record {} ends it: {}",
+                end.seq, end.digest
+            );
+        }
+        (Some(true), None) => text.push_str("the chain is whole"),
+        (Some(false), _) => text.push_str("the chain is NOT whole"),
+        (None, _) => {}
     }
     text.trim_end().to_owned()
-}
-
-fn steps(text: &mut String, steps: &[StepReport]) {
-    for step in steps {
-        line(
-            text,
-            &format!("\nstep {} ({}): {}", step.name, step.phase, step.verdict),
-        );
-        if !step.reason.is_empty() {
-            line(text, &format!("  {}", shown_line(&step.reason)));
-        }
-        if let Some(message) = &step.message {
-            line(text, &format!("  {}", shown_indented(message)));
-        }
-        let grants = &step.grants;
-        for (label, patterns) in [
-            ("read", &grants.read),
-            ("write", &grants.write),
-            ("keys read", &grants.config_read),
-            ("keys write", &grants.config_write),
-        ] {
-            if !patterns.is_empty() {
-                line(
-                    text,
-                    &format!("  may {label:<11} {}", shown_line(&patterns.join("  "))),
-                );
-            }
-        }
-        if let Some(record) = &step.record {
-            for touched in record.files.iter().take(SHOWN_PATHS) {
-                let mut did = Vec::new();
-                for (happened, word) in [
-                    (touched.created, "created"),
-                    (touched.written, "written"),
-                    (touched.removed, "removed"),
-                    (!touched.denied.is_empty(), "DENIED"),
-                ] {
-                    if happened {
-                        did.push(word);
-                    }
-                }
-                if !did.is_empty() {
-                    line(
-                        text,
-                        &format!("  {:<14} {}", did.join(", "), shown_line(&touched.path)),
-                    );
-                }
-            }
-        }
-    }
 }
 
 fn files(text: &mut String, files: &Files) {

@@ -102,10 +102,11 @@ impl Screen {
     }
 
     /// Prints a reply and returns its exit code.
-    pub fn print(&self, reply: &Reply) -> Exit {
+    pub fn print(&self, reply: Reply) -> Exit {
         self.bar.finish_and_clear();
         if self.json {
-            let mut object = reply.json.clone();
+            // The record of a step may be large: there is one of it.
+            let mut object = reply.json;
             if let (Some(failure), Some(members)) = (&reply.failure, object.as_object_mut()) {
                 members.insert("error".to_owned(), failure.to_json());
             }

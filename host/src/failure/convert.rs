@@ -23,6 +23,7 @@ const OF_THE_MACHINE: &[&str] = &["io", "sync-failed", "sandbox-engine"];
 const FOR_A_PERSON: &[&str] = &[
     "from-disk-undecided",
     "generation-unreadable",
+    "history-cut",
     "history-unreadable",
     "interrupted",
     "journal-unreadable",

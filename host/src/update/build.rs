@@ -349,13 +349,16 @@ fn run_phase(
     if !write.is_empty() {
         building.stage().unshare(&GlobSet::new(write))?;
     }
-    let ground = Ground {
-        largest_file_bytes: building.stage().largest_file_bytes(),
-        tree: &building.tree()?,
+    let tree = building.tree()?;
+    let stage = building.stage();
+    let mut ground = Ground {
+        largest_file_bytes: stage.largest_file_bytes(),
+        tree: &tree,
         rules,
+        stage: Some(stage),
     };
     let keys = &mut session.keys;
-    update.steps.run(phase, &ground, keys, "", update.watch)
+    update.steps.run(phase, &mut ground, keys, "", update.watch)
 }
 
 fn globs_of(grants: &EffectiveGrants) -> Result<GlobSet, Failure> {

@@ -37,6 +37,7 @@ use crate::failure::Failure;
 pub struct ConfigFiles {
     declared: BTreeMap<String, Declared>,
     inside: BTreeSet<PayloadPath>,
+    named: BTreeSet<String>,
 }
 
 #[derive(Clone, Debug)]
@@ -104,7 +105,14 @@ impl ConfigFiles {
         Ok(Self {
             declared,
             inside: inside.collect(),
+            named: named(manifest, install),
         })
+    }
+
+    /// Every path that this package or one of a kept generation calls a config file, wherever the
+    /// operator has it: what lies there may hold secrets, even where no key leads to it any more.
+    pub fn named(&self) -> BTreeSet<String> {
+        self.named.clone()
     }
 
     /// Every configuration file inside the install that anybody declares: no file grant opens them.
@@ -284,6 +292,20 @@ fn read_outside(path: &Path, cap_bytes: u64) -> io::Result<Option<Vec<u8>>> {
         return Err(invalid(format!("it has more than {cap_bytes} bytes")));
     }
     Ok(Some(bytes))
+}
+
+/// See [`ConfigFiles::named`]. An old manifest that cannot be read any more names nothing, and is no
+/// reason to keep an install from its updates.
+fn named(manifest: &Manifest, install: &Install) -> BTreeSet<String> {
+    let kept = install.journal().generations.keys();
+    let kept: Vec<Manifest> = kept
+        .filter_map(|generation| install.manifest(*generation).ok().flatten())
+        .collect();
+    let files = kept
+        .iter()
+        .chain([manifest])
+        .flat_map(|manifest| manifest.config.values());
+    files.map(|config| config.file.to_string()).collect()
 }
 
 /// Where the file that the vendor calls `name` is, by the operator's word or by the vendor's.

@@ -78,10 +78,9 @@ pub(super) fn stopped(
         failure.message = format!("{}; and then: {unstarted}", failure.message);
     }
     let request = update.request;
-    if let Err(unrecorded) = record::steps(&mut ready, request, &update.steps.reports) {
-        failure.message = format!("{}; and then: {unrecorded}", failure.message);
-    }
-    let failure = record::refused(&mut ready, request, Some(update.package), failure);
+    let package = Some(update.package);
+    let reports = &update.steps.reports;
+    let failure = record::refused(&mut ready, request, package, reports, failure);
     record::deferred_or(update, &ready, failure, downtime)
 }
 
@@ -115,7 +114,10 @@ pub(super) fn judge_unconfirmed(
     })?;
     ready.confirm()?;
     let body = json!({ "generation": generation, "by": "health" });
-    record::append(ready, request, RecordKind::Confirm, body)
+    record::append(
+        ready,
+        vec![record::entry(request, RecordKind::Confirm, body)],
+    )
 }
 
 /// Starts the service and asks whether the new generation works.
@@ -139,7 +141,7 @@ fn prove_healthy(
     let printed = downtime.printed();
     update.steps.run(
         Phase::Health,
-        &Ground::read_only(&tree, &rules),
+        &mut Ground::read_only(&tree, &rules),
         &mut session.keys,
         &printed,
         update.watch,
@@ -161,20 +163,12 @@ fn confirm(
         }
     };
     try_to("confirming", ready.confirm().map_err(Failure::from));
-    try_to(
-        "history",
-        record::steps(&mut ready, request, &update.steps.reports),
-    );
+    let mut entries = record::steps(request, &update.steps.reports);
     let body = body(&update, &ready, facts, "committed", None);
-    try_to(
-        "history",
-        record::append(&mut ready, request, RecordKind::Transaction, body),
-    );
+    entries.push(record::entry(request, RecordKind::Transaction, body));
     let generation = json!({ "generation": ready.journal().live, "by": "health" });
-    try_to(
-        "history",
-        record::append(&mut ready, request, RecordKind::Confirm, generation),
-    );
+    entries.push(record::entry(request, RecordKind::Confirm, generation));
+    try_to("history", record::append(&mut ready, entries));
     try_to("pruning", ready.prune().map(drop).map_err(Failure::from));
     let result = match update.preflight.kind {
         TxKind::Repair => ApplyResult::Repaired,
@@ -207,20 +201,13 @@ fn roll_back(
         now_unix_s: request.now,
     };
     let mut warnings = Vec::new();
-    let mut noted = |result: Result<(), Failure>| {
-        if let Err(unrecorded) = result {
-            warnings.push(format!("history: {unrecorded}"));
-        }
-    };
     // Before the way back: should it fail, the history tells of the commit all the same.
-    noted(record::steps(&mut ready, request, &update.steps.reports));
+    let mut entries = record::steps(request, &update.steps.reports);
     let body = body(&update, &ready, facts, "unhealthy", Some(&failure));
-    noted(record::append(
-        &mut ready,
-        request,
-        RecordKind::Transaction,
-        body,
-    ));
+    entries.push(record::entry(request, RecordKind::Transaction, body));
+    if let Err(unrecorded) = record::append(&mut ready, entries) {
+        warnings.push(format!("history: {unrecorded}"));
+    }
     let mut ready = match back(ready, rollback, downtime, update.watch) {
         Ok(ready) => ready,
         Err(second) => {
@@ -248,11 +235,11 @@ fn roll_back(
             "generation": ready.journal().live,
             "by": "health",
             "code": failure.code,
-            "message": failure.message,
+            "message": record::message(&failure),
         }),
     };
-    if let Err(unrecorded) = ready.append_history(back) {
-        warnings.push(format!("history: {}", Failure::from(unrecorded)));
+    if let Err(unrecorded) = record::append(&mut ready, vec![back]) {
+        warnings.push(format!("history: {unrecorded}"));
     }
     let from_view = super::left(&update, ready.journal().live);
     let failure = Failure {
@@ -346,7 +333,8 @@ fn body(
 ) -> serde_json::Value {
     let journal = ready.journal();
     let from = journal.last.as_ref().map_or(journal.live, |last| last.from);
-    json!({
+    let (config, cuts) = record::changed_keys(&facts.config);
+    let body = json!({
         "kind": if update.preflight.kind == TxKind::Repair { "repair" } else { "apply" },
         "result": result,
         "from": super::left(update, from),
@@ -361,10 +349,11 @@ fn body(
             "changed": facts.changes.changed.len(),
             "removed": facts.changes.removed.len(),
         },
-        "config": facts.config,
+        "config": config,
         "code": failure.map(|failure| failure.code),
-        "message": failure.map(|failure| failure.message.clone()),
-    })
+        "message": failure.map(record::message),
+    });
+    record::with_cuts(body, &cuts)
 }
 
 /// State that changed while an update or a rollback was built is a reason to give it up.

@@ -23,8 +23,10 @@ pub mod report;
 pub mod service;
 pub mod steps;
 pub mod stopwatch;
+pub mod trace;
 pub mod trial;
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::path::PathBuf;
 
@@ -127,7 +129,7 @@ pub fn apply(
     watch.stage("verify");
     let package = match open_verified(ready.install(), &request.package) {
         Ok(package) => package,
-        Err(failure) => return Err(record::refused(&mut ready, request, None, failure)),
+        Err(failure) => return Err(record::refused(&mut ready, request, None, &[], failure)),
     };
     finish::judge_unconfirmed(&mut ready, &mut downtime, request, watch)?;
     let mut update = match begin(&ready, &package, request, stopwatch, watch) {
@@ -137,6 +139,7 @@ pub fn apply(
                 &mut ready,
                 request,
                 Some(&package),
+                &[],
                 failure,
             ));
         }
@@ -181,6 +184,7 @@ fn begin<'a>(
         from_version: preflight.from_version.clone(),
         from_data_format: preflight.from_data_format,
         roles: preflight.roles.clone(),
+        withheld: preflight.config_files.named(),
     };
     stopwatch.begin("compile");
     watch.stage("compile");
@@ -220,7 +224,7 @@ fn run_checks(update: &mut Update<'_>, install: &Install) -> Result<(), Failure>
     let mut session = update.preflight.config_files.open(&tree)?;
     update.steps.run(
         Phase::Check,
-        &Ground::read_only(&tree, &rules),
+        &mut Ground::read_only(&tree, &rules),
         &mut session.keys,
         "",
         update.watch,
@@ -241,6 +245,7 @@ fn health_of_live(ready: &Ready, watch: &mut dyn Watch) -> Result<(), Failure> {
         from_version: None,
         from_data_format: None,
         roles: settings.roles.clone(),
+        withheld: BTreeSet::new(),
     };
     let read = |step: &Step| Ok(install.health_component(&step.component, step.bytes)?);
     let engine = engine::for_install(install)?;
@@ -249,8 +254,8 @@ fn health_of_live(ready: &Ready, watch: &mut dyn Watch) -> Result<(), Failure> {
     let tree = install.live_tree()?;
     let rules = TreeRules::new(manifest, &settings.roles, hidden);
     let mut session = config_files.open(&tree)?;
-    let ground = Ground::read_only(&tree, &rules);
-    steps.run(Phase::Health, &ground, &mut session.keys, "", watch)
+    let mut ground = Ground::read_only(&tree, &rules);
+    steps.run(Phase::Health, &mut ground, &mut session.keys, "", watch)
 }
 
 fn planned(update: &Update<'_>, ready: &Ready, facts: Facts) -> Plan {

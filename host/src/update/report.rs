@@ -109,7 +109,7 @@ pub struct Disk {
 }
 
 /// One step: what it may do, what it did, how it ended.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct StepReport {
     /// The step's name.
     pub name: String,

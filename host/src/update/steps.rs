@@ -2,10 +2,12 @@
 //! Runs the steps of one phase, one after the other, and keeps what each did.
 //!
 //! Compiling (with the gate on imports) comes before anything is touched; running takes a tree handle
-//! from the staging and a view of the configuration session, and gives facts back. The first step that
-//! does not say yes ends the phase.
+//! from the staging and a view of the configuration session, and gives facts back. When a step has
+//! ended, its record learns what was in the files that it changed. The first step that does not say yes
+//! ends the phase.
 
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::collections::btree_map::Entry;
 use std::time::Instant;
 
@@ -22,6 +24,7 @@ use cofferdam_sandbox::Observer;
 use cofferdam_sandbox::StepRun;
 use cofferdam_sandbox::Verdict;
 use cofferdam_sandbox::Wall;
+use cofferdam_tree::stage::Stage;
 use semver::Version;
 use serde_json::json;
 
@@ -32,6 +35,8 @@ use crate::failure::Failure;
 use crate::update::grants::EffectiveGrants;
 use crate::update::grants::TreeRules;
 use crate::update::report::StepReport;
+use crate::update::trace;
+use crate::update::trace::Withheld;
 use crate::watch::Watch;
 
 /// What is the same for all steps of one update.
@@ -45,10 +50,11 @@ pub struct Setting {
     pub from_data_format: Option<u64>,
     /// The roles of this machine.
     pub roles: Vec<String>,
+    /// Paths that some package calls a config file: no record tells what is in them.
+    pub withheld: BTreeSet<String>,
 }
 
 /// The tree that the steps of a phase see.
-#[derive(Debug)]
 pub struct Ground<'a> {
     /// Its root.
     pub tree: &'a Dir,
@@ -56,6 +62,8 @@ pub struct Ground<'a> {
     pub rules: &'a TreeRules,
     /// The length of its largest file before any step of the update ran.
     pub largest_file_bytes: u64,
+    /// Knows what stood there before a step; none where steps change nothing.
+    pub stage: Option<&'a mut Stage>,
 }
 
 impl<'a> Ground<'a> {
@@ -65,6 +73,7 @@ impl<'a> Ground<'a> {
             tree,
             rules,
             largest_file_bytes: 0,
+            stage: None,
         }
     }
 }
@@ -149,11 +158,12 @@ impl<'a> Steps<'a> {
     /// Runs the steps of a phase.
     ///
     /// # Errors
-    /// The first step that refuses, defers, reports unhealthy or fails: its code and its words.
+    /// The first step that refuses, defers, reports unhealthy or fails: its code and its words. Or what
+    /// it changed cannot be looked at.
     pub fn run(
         &mut self,
         phase: Phase,
-        ground: &Ground<'_>,
+        ground: &mut Ground<'_>,
         session: &mut ConfigSession,
         service_output: &str,
         watch: &mut dyn Watch,
@@ -187,6 +197,23 @@ impl<'a> Steps<'a> {
             self.grown_bytes = self
                 .grown_bytes
                 .saturating_add(grants.limits().written_bytes);
+            let seconds = started.elapsed().as_secs_f64();
+            let keys = keys.into_touched();
+            let mut record = outcome.record;
+            let filled = match &mut ground.stage {
+                Some(stage) => {
+                    let withheld = Withheld {
+                        hidden: &ground.rules.hidden,
+                        named: &mut self.setting.withheld,
+                    };
+                    let secrets = session.secrets();
+                    trace::fill(&mut record, withheld, |paths| {
+                        let paths = paths.iter().map(String::as_str);
+                        Ok(stage.changed(paths, &secrets)?)
+                    })
+                }
+                None => Ok(()),
+            };
             let (verdict, message) = worded(&outcome.verdict);
             tracing::debug!(step = step.name.as_str(), verdict, "step ended");
             let report = StepReport {
@@ -196,11 +223,12 @@ impl<'a> Steps<'a> {
                 verdict: verdict.to_owned(),
                 message,
                 grants: grants.clone(),
-                keys: keys.into_touched(),
-                record: Some(outcome.record),
-                seconds: started.elapsed().as_secs_f64(),
+                keys,
+                record: Some(record),
+                seconds,
             };
             self.reports.push(report);
+            filled?;
             judge(step, phase, outcome.verdict)?;
         }
         Ok(())

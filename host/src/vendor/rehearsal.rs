@@ -8,6 +8,7 @@
 pub mod scratch;
 
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::path::PathBuf;
 
@@ -26,6 +27,9 @@ use cofferdam_sandbox::Observer;
 use cofferdam_sandbox::StepRecord;
 use cofferdam_sandbox::StepRun;
 use cofferdam_sandbox::Verdict;
+use cofferdam_tree::contents;
+use cofferdam_tree::contents::Secrets;
+use cofferdam_tree::stage::Changed;
 use serde::Serialize;
 
 use super::Code;
@@ -38,6 +42,8 @@ use crate::config_session::KeyChange;
 use crate::config_session::TouchedKeys;
 use crate::engine;
 use crate::failure::Failure;
+use crate::update::trace;
+use crate::update::trace::Withheld;
 use crate::watch::Watch;
 use scratch::Differences;
 use scratch::Scratch;
@@ -144,6 +150,8 @@ pub fn rehearse(request: Request, watch: &mut dyn Watch) -> Result<Rehearsed, Fa
         seed: seed_of(&bytes),
     });
     let touched = keys.into_touched();
+    let mut record = outcome.record;
+    trace_record(&mut record, &root, &tree, &files.hidden, &session.secrets())?;
     Ok(Rehearsed {
         verdict: outcome.verdict,
         files: scratch.differences()?,
@@ -151,7 +159,36 @@ pub fn rehearse(request: Request, watch: &mut dyn Watch) -> Result<Rehearsed, Fa
         keys: touched,
         config_lines: config_lines(&request.config, &session, request.secret.is_empty())?,
         imports: component.imports().to_vec(),
-        record: outcome.record,
+        record,
+    })
+}
+
+/// What the step changed, as a host would record it: the folder itself still has what stood there before.
+fn trace_record(
+    record: &mut StepRecord,
+    root: &Path,
+    tree: &Dir,
+    hidden: &GlobSet,
+    secrets: &Secrets,
+) -> Result<(), Failure> {
+    let original =
+        Dir::open_ambient_dir(root, ambient_authority()).map_err(|error| named(root, &error))?;
+    let withheld = Withheld {
+        hidden,
+        named: &mut BTreeSet::new(),
+    };
+    trace::fill(record, withheld, |paths| {
+        let each = || paths.iter().map(String::as_str);
+        let mut before = contents::of(&original, each(), secrets)?;
+        let mut after = contents::of(tree, each(), secrets)?;
+        let changed = each().map(|path| {
+            let changed = Changed {
+                before: before.remove(path),
+                after: after.remove(path),
+            };
+            (path, changed)
+        });
+        Ok(changed.collect())
     })
 }
 

@@ -257,6 +257,11 @@ impl Ended {
         steps.unwrap().clone()
     }
 
+    /// The records of the history, whose chain must be whole.
+    pub(super) fn history(&self) -> Vec<Value> {
+        self.attack.machine.history(self.attack.install)
+    }
+
     /// What the steps logged.
     pub(super) fn log(&self) -> Vec<String> {
         let mut lines = Vec::new();

@@ -2,13 +2,17 @@
 //! A step that fills the disk, the inodes or a directory is kept to its budget, and what it may leave
 //! behind is carried, judged and removed by everything that comes later.
 
+use std::collections::BTreeSet;
 use std::fs;
 
+use cofferdam_package::digest::Digest;
+use serde_json::Value;
 use serde_json::json;
 
 use super::attack::ALL;
 use super::attack::Attack;
 use super::attack::DATA;
+use super::attack::Ended;
 
 #[test]
 fn a_file_past_the_budget_ends_where_the_budget_does() {
@@ -67,16 +71,45 @@ pub(super) fn many_files() {
         "{message}"
     );
     assert!(message.contains("making `/data/1`"), "{message}");
+    assert_summary_of_all(&ended, &ended.steps()[0]);
 }
 
 #[test]
 fn a_hundred_thousand_files_are_carried_checked_and_removed_within_bounds() {
     let limits = format!("{DATA}limits = {{ files = 100000, time = \"120s\" }}");
     let ended = Attack::by("many_files").may(&limits).succeeds();
-    assert_eq!(ended.steps()[0]["record"]["usage"]["files"], 100_000);
+    let step = &ended.steps()[0];
+    assert_eq!(step["record"]["usage"]["files"], 100_000);
+    assert_summary_of_all(&ended, step);
     assert_eq!(ended.changed.len(), 100_001);
     assert_eq!(ended.read("data/99/998"), "/data/99/998");
     ended.undone();
+}
+
+/// The history has a part of the list and a digest over the whole, which `apply` printed.
+#[track_caller]
+fn assert_summary_of_all(ended: &Ended, step: &Value) {
+    let files = step["record"]["files"].as_array().unwrap();
+    let lines: Vec<String> = files.iter().map(|file| format!("{file}\n")).collect();
+    let digest = Digest::of(lines.concat().as_bytes()).to_string();
+    let mut recorded = ended.history().into_iter();
+    let recorded = recorded.rfind(|record| record["kind"] == "step").unwrap();
+    let size = recorded.to_string().len();
+    assert!(size < 256 << 10, "{size} bytes");
+    let body = &recorded["body"];
+    assert_eq!(
+        body["cut"]["record.files"],
+        json!({ "entries": files.len(), "digest": digest })
+    );
+    assert_eq!(body["record"]["totals"], step["record"]["totals"]);
+    let totals = &body["record"]["totals"];
+    assert_eq!(totals["created"], step["record"]["usage"]["files"]);
+    let lines: BTreeSet<String> = lines.into_iter().collect();
+    let kept = body["record"]["files"].as_array().unwrap();
+    assert!(kept.len() > 100);
+    for file in kept {
+        assert!(lines.contains(&format!("{file}\n")), "{file}");
+    }
 }
 
 #[test]

@@ -303,22 +303,20 @@ fn build(
         "roles": settings.roles.clone(),
         "drift": drift.len(),
     });
+    let entry = Entry {
+        at_unix_s: request.now_unix_s,
+        txid: Some(request.txid.clone()),
+        kind: RecordKind::Adopt,
+        body,
+    };
+    let history = history::append(state, None, vec![entry]).map_err(InstallError::from)?;
     let journal = codec::encode(&Journal {
         live_tree: layout::directory_inode(&site.parent, &site.name).doing(doing)?,
+        history,
         ..Journal::adopted(record)
     });
     durable::write_unsynced(state, layout::SETTINGS, text.as_bytes()).doing(doing)?;
     durable::write_unsynced(state, layout::JOURNAL, &journal).doing(doing)?;
-    history::append(
-        state,
-        Entry {
-            at_unix_s: request.now_unix_s,
-            txid: Some(request.txid.clone()),
-            kind: RecordKind::Adopt,
-            body,
-        },
-    )
-    .map_err(InstallError::from)?;
     sync.sync()
         .map_err(|source| InstallError::SyncFailed { source })?;
     Ok(drift)

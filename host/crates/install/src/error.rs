@@ -68,8 +68,12 @@ pub const CODES: &[(&str, &str)] = &[
         "a file in the generation's folder is missing or damaged: choose another generation",
     ),
     (
+        "history-cut",
+        "put the whole file back where there is a copy; updates go on, and the gap stays to be seen",
+    ),
+    (
         "history-unreadable",
-        "move the history file away, keep it, and run the command again",
+        "see the records from a sound one on with `history --from N`; updates go on, and the damage stays to be seen",
     ),
     (
         "inside-install",

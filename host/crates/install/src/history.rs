@@ -5,6 +5,11 @@
 //! leaves a torn last line without its line feed: readers leave it out and say so, and the next
 //! append cuts it. Any other line that is not a record of this chain is damage, and is reported
 //! with its number, never skipped.
+//!
+//! That records are missing at the end, no chain can show: the journal knows the last one
+//! ([`HistoryEnd`]), and is written after it. So a history that is longer than the journal says was cut
+//! off between the two, and is believed; one that is shorter has lost records. The next append
+//! then goes on from the one that the journal knows, so that the gap is there for all to see.
 
 use cap_std::fs::Dir;
 use cofferdam_package::digest::Digest;
@@ -73,11 +78,23 @@ pub struct Entry {
     pub body: serde_json::Value,
 }
 
-/// The whole history.
+/// Where a history ends: what is to be there at the least.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HistoryEnd {
+    /// The number of the last record.
+    pub seq: u64,
+    /// The SHA-256 of its line, without its line feed: the `prev` of the next.
+    pub digest: Digest,
+}
+
+/// A history whose chain holds.
 #[derive(Clone, Debug, PartialEq)]
 pub struct History {
-    /// Every record, oldest first.
+    /// Its records, oldest first.
     pub records: Vec<Record>,
+    /// The last of them.
+    pub end: Option<HistoryEnd>,
     /// Bytes of a torn last line, left by a crash.
     pub torn_bytes: u64,
 }
@@ -94,6 +111,16 @@ pub enum HistoryError {
         /// What is wrong with it.
         reason: String,
     },
+    /// It ends before the last record that the journal knows of.
+    #[error(
+        "`history.jsonl` ends with record {found}, expected {expected} or a later one: records at its end are missing"
+    )]
+    Cut {
+        /// The number of its last record; 0 when there is none.
+        found: u64,
+        /// The number of the last one that the journal knows.
+        expected: u64,
+    },
     /// The system refused.
     #[error("cannot {doing} `history.jsonl`")]
     Io {
@@ -109,20 +136,55 @@ impl HistoryError {
     pub fn code(&self) -> &'static str {
         match self {
             Self::Broken { .. } => "history-unreadable",
+            Self::Cut { .. } => "history-cut",
             Self::Io { source, .. } => io_code(source),
         }
     }
 }
 
-/// Reads the history and verifies its chain.
-pub(crate) fn read(state: &Dir) -> Result<History, HistoryError> {
+impl History {
+    /// The same history, if it holds everything up to `known`.
+    ///
+    /// # Errors
+    /// It ends before, or has another record there.
+    pub fn reaching(self, known: Option<&HistoryEnd>) -> Result<Self, HistoryError> {
+        let Some(known) = known else {
+            return Ok(self);
+        };
+        let found = self.end.map_or(0, |end| end.seq);
+        if found < known.seq {
+            return Err(HistoryError::Cut {
+                found,
+                expected: known.seq,
+            });
+        }
+        // Records are numbered without a gap: the one after `known` has its digest.
+        let after = self.records.iter().find(|record| record.seq > known.seq);
+        let digest = match (after, self.end) {
+            (Some(after), _) if after.seq == known.seq.saturating_add(1) => Some(after.prev),
+            (None, Some(end)) => Some(end.digest),
+            // Only the records from a later one on were read.
+            (Some(_) | None, _) => None,
+        };
+        match digest {
+            Some(digest) if digest != known.digest => Err(HistoryError::Broken {
+                line: known.seq,
+                reason: format!("it is {digest}, but the journal knows {}", known.digest),
+            }),
+            Some(_) | None => Ok(self),
+        }
+    }
+}
+
+/// Reads the history and verifies its chain, from record `from` on.
+pub(crate) fn read(state: &Dir, from: u64) -> Result<History, HistoryError> {
     let bytes = layout::read_file(state, layout::HISTORY, CAP_BYTES)
         .map_err(|source| HistoryError::Io {
             doing: "read",
             source,
         })?
         .unwrap_or_default();
-    verify(&bytes)
+    verify_from(&bytes, from)
 }
 
 /// Verifies a chain of records.
@@ -131,37 +193,69 @@ pub(crate) fn read(state: &Dir) -> Result<History, HistoryError> {
 /// A line that is no record, has the wrong number, or does not carry the hash of the line before
 /// it.
 pub fn verify(bytes: &[u8]) -> Result<History, HistoryError> {
+    verify_from(bytes, 1)
+}
+
+/// Verifies a chain from the record with number `from` on: what stands before it is not looked at,
+/// and not believed.
+///
+/// # Errors
+/// As for [`verify`]; there is no such record.
+pub fn verify_from(bytes: &[u8], from: u64) -> Result<History, HistoryError> {
     let whole = written_whole(bytes);
-    let mut records = Vec::new();
-    let mut prev = Digest::of(b"");
-    for (line, number) in bytes[..whole]
+    let mut lines = bytes[..whole]
         .split_inclusive(|byte| *byte == b'\n')
+        .map(|line| line.strip_suffix(b"\n").unwrap_or(line))
         .zip(1_u64..)
-    {
-        let line = line.strip_suffix(b"\n").unwrap_or(line);
+        .peekable();
+    let mut prev = Some(Digest::of(b""));
+    if from > 1 {
+        while lines
+            .next_if(|(line, _)| seq_of(line) != Some(from))
+            .is_some()
+        {}
+        prev = None;
+        if lines.peek().is_none() {
+            return Err(HistoryError::Cut {
+                found: 0,
+                expected: from,
+            });
+        }
+    }
+    let mut records: Vec<Record> = Vec::new();
+    let mut end = None;
+    for ((line, number), expected) in lines.zip(from.max(1)..) {
         let broken = |reason: String| HistoryError::Broken {
             line: number,
             reason,
         };
         let record: Record = serde_json::from_slice(line)
             .map_err(|error| broken(format!("it is no record: {error}")))?;
-        if record.seq != number {
+        if record.seq != expected {
             return Err(broken(format!(
-                "its number is {}, expected {number}",
+                "its number is {}, expected {expected}",
                 record.seq
             )));
         }
-        if record.prev != prev {
+        if let Some(prev) = prev
+            && record.prev != prev
+        {
             return Err(broken(format!(
                 "it follows {}, but the line before is {prev}",
                 record.prev
             )));
         }
-        prev = Digest::of(line);
+        let digest = Digest::of(line);
+        prev = Some(digest);
+        end = Some(HistoryEnd {
+            seq: record.seq,
+            digest,
+        });
         records.push(record);
     }
     Ok(History {
         records,
+        end,
         torn_bytes: (bytes.len() - whole) as u64,
     })
 }
@@ -184,6 +278,11 @@ fn behind_last_line_feed(bytes: &[u8]) -> usize {
     found.map_or(0, |at| at + 1)
 }
 
+fn seq_of(line: &[u8]) -> Option<u64> {
+    let record: Record = serde_json::from_slice(line).ok()?;
+    Some(record.seq)
+}
+
 /// The line of a record, with its line feed.
 ///
 /// # Panics
@@ -194,36 +293,57 @@ pub fn encode(record: &Record) -> Vec<u8> {
     line
 }
 
-/// Appends one record behind the last whole line, cutting a torn one.
-pub(crate) fn append(state: &Dir, entry: Entry) -> Result<Record, HistoryError> {
-    let (keep_bytes, last) = last_line(state)?;
-    let (seq, prev) = match &last {
-        Some(line) => {
-            let record: Record =
-                serde_json::from_slice(line).map_err(|error| HistoryError::Broken {
-                    line: 0,
-                    reason: format!("the last line is no record: {error}"),
-                })?;
-            (record.seq.saturating_add(1), Digest::of(line))
+/// Appends records behind the last whole line, cutting a torn one; answers with the new end. `known`
+/// is the last record that the journal knows of.
+///
+/// Each is synced before the next is written: only the last line can be torn.
+pub(crate) fn append(
+    state: &Dir,
+    known: Option<&HistoryEnd>,
+    entries: Vec<Entry>,
+) -> Result<Option<HistoryEnd>, HistoryError> {
+    let (mut keep_bytes, line) = last_line(state)?;
+    let found = line.map(|line| (seq_of(&line), Digest::of(&line)));
+    let mut end = match (found, known) {
+        (Some((Some(seq), digest)), known)
+            if known.is_none_or(|known| seq > known.seq || digest == known.digest) =>
+        {
+            Some(HistoryEnd { seq, digest })
         }
-        None => (1, Digest::of(b"")),
-    };
-    let record = Record {
-        seq,
-        prev,
-        at_unix_s: entry.at_unix_s,
-        txid: entry.txid,
-        kind: entry.kind,
-        body: entry.body,
-    };
-    let line = encode(&record);
-    durable::append(state, layout::HISTORY, keep_bytes, &line).map_err(|source| {
-        HistoryError::Io {
-            doing: "append to",
-            source,
+        // The last record was cut off or edited: the gap between it and the next stays to be seen.
+        (_, Some(known)) => Some(*known),
+        (None, None) => None,
+        (Some(_), None) => {
+            return Err(HistoryError::Broken {
+                line: 0,
+                reason: "the last line is no record".to_owned(),
+            });
         }
-    })?;
-    Ok(record)
+    };
+    for entry in entries {
+        let record = Record {
+            seq: end.map_or(1, |end| end.seq.saturating_add(1)),
+            prev: end.map_or_else(|| Digest::of(b""), |end| end.digest),
+            at_unix_s: entry.at_unix_s,
+            txid: entry.txid,
+            kind: entry.kind,
+            body: entry.body,
+        };
+        let line = encode(&record);
+        // Before: as it was. In the middle: a torn line. After: one record more.
+        durable::append(state, layout::HISTORY, keep_bytes, &line).map_err(|source| {
+            HistoryError::Io {
+                doing: "append to",
+                source,
+            }
+        })?;
+        keep_bytes += line.len() as u64;
+        end = Some(HistoryEnd {
+            seq: record.seq,
+            digest: Digest::of(line.strip_suffix(b"\n").unwrap_or(&line)),
+        });
+    }
+    Ok(end)
 }
 
 /// The length of all whole lines, and the last of them, read from the end in growing pieces.

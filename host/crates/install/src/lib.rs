@@ -71,6 +71,7 @@ pub use error::StateChanges;
 pub use failure::Failure;
 pub use history::Entry;
 pub use history::History;
+pub use history::HistoryEnd;
 pub use history::Record;
 pub use history::RecordKind;
 pub use journal::Journal;

@@ -103,12 +103,14 @@ impl Install {
         Ok(self.settings()?.policy.signatures)
     }
 
-    /// The whole history, its chain verified.
+    /// The history from record `from` on, its chain verified, up to the last record that the journal
+    /// knows of or beyond it.
     ///
     /// # Errors
-    /// A line that is not what the chain says.
-    pub fn history(&self) -> Result<History, InstallError> {
-        Ok(history::read(self.place.state())?)
+    /// A line that is not what the chain says, or records that are missing at the end.
+    pub fn history(&self, from: u64) -> Result<History, InstallError> {
+        let history = history::read(self.place.state(), from)?;
+        Ok(history.reaching(self.journal.history.as_ref())?)
     }
 
     /// Packages condemned here.

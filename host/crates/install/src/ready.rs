@@ -11,9 +11,7 @@ use semver::Version;
 use crate::durable;
 use crate::error::Doing as _;
 use crate::error::InstallError;
-use crate::history;
 use crate::history::Entry;
-use crate::history::Record;
 use crate::journal::Journal;
 use crate::layout;
 use crate::layout::Site;
@@ -149,12 +147,12 @@ impl Ready {
         Ok(pruned)
     }
 
-    /// Adds a record to the history.
+    /// Adds records to the history, in their order, and the journal learns of the last.
     ///
     /// # Errors
-    /// The history is damaged or cannot be written.
-    pub fn append_history(&mut self, entry: Entry) -> Result<Record, InstallError> {
-        Ok(history::append(self.install.place.state(), entry)?)
+    /// The history is damaged or cannot be written, or the journal cannot.
+    pub fn append_history(&mut self, entries: Vec<Entry>) -> Result<(), InstallError> {
+        recover::append_history(&mut self.install, entries)
     }
 
     /// Stops caring: the install stays as it is, the state directory goes, with every kept

@@ -21,6 +21,7 @@ use crate::error::Doing as _;
 use crate::error::InstallError;
 use crate::history;
 use crate::history::Entry;
+use crate::history::HistoryEnd;
 use crate::history::RecordKind;
 use crate::journal::ConfigSwap;
 use crate::journal::Journal;
@@ -424,9 +425,7 @@ fn catch_up(install: &mut Install, now_unix_s: u64) -> Vec<String> {
     if let Err(error) = catch_up_condemned(install) {
         warnings.push(format!("condemned packages: {error}"));
     }
-    if let Some(last) = install.journal.last.clone()
-        && let Err(error) = record_if_missing(install, &last, now_unix_s)
-    {
+    if let Err(error) = catch_up_history(install, now_unix_s) {
         warnings.push(format!("history: {error}"));
     }
     warnings
@@ -449,29 +448,54 @@ pub(crate) fn catch_up_condemned(install: &mut Install) -> Result<(), InstallErr
     write_journal(install, next)
 }
 
-/// A transaction that ended without its record, because of a crash, gets a short one.
-fn record_if_missing(
-    install: &Install,
-    last: &LastTransaction,
-    now_unix_s: u64,
-) -> Result<(), InstallError> {
-    let state = install.place.state();
-    let known = history::read(state)?.records.iter().rev().any(|record| {
-        record.kind == RecordKind::Transaction && record.txid.as_deref() == Some(&last.txid)
-    });
-    if !known {
-        let body = json!({ "caught_up": true, "last": last });
-        history::append(
-            state,
-            Entry {
-                at_unix_s: now_unix_s,
-                txid: Some(last.txid.clone()),
-                kind: RecordKind::Transaction,
-                body,
-            },
-        )?;
+/// A transaction that ended without its record, because of a crash, gets a short one; and the journal
+/// learns of records that were written just before one.
+fn catch_up_history(install: &mut Install, now_unix_s: u64) -> Result<(), InstallError> {
+    let history = history::read(install.place.state(), 1)?;
+    let is_known = |last: &LastTransaction| {
+        history.records.iter().rev().any(|record| {
+            record.kind == RecordKind::Transaction && record.txid.as_deref() == Some(&last.txid)
+        })
+    };
+    let missing = install.journal.last.clone().filter(|last| !is_known(last));
+    let whole = history.reaching(install.journal.history.as_ref());
+    if let Some(last) = missing {
+        let entry = Entry {
+            at_unix_s: now_unix_s,
+            txid: Some(last.txid.clone()),
+            kind: RecordKind::Transaction,
+            body: json!({ "caught_up": true, "last": last }),
+        };
+        append_history(install, vec![entry])?;
+    } else if let Ok(history) = &whole {
+        note_end(install, history.end)?;
     }
+    whole?;
     Ok(())
+}
+
+/// Adds records to the history, and tells the journal of them.
+pub(crate) fn append_history(
+    install: &mut Install,
+    entries: Vec<Entry>,
+) -> Result<(), InstallError> {
+    let known = install.journal.history;
+    // Before: nothing is recorded. In the middle: the first of them. After: all are, and the journal does not know
+    // it, which the next command puts right.
+    let end = history::append(install.place.state(), known.as_ref(), entries)?;
+    note_end(install, end)
+}
+
+fn note_end(install: &mut Install, end: Option<HistoryEnd>) -> Result<(), InstallError> {
+    if install.journal.history == end {
+        return Ok(());
+    }
+    let next = Journal {
+        history: end,
+        ..install.journal.clone()
+    };
+    // Before: the history is longer than the journal says. After: records that are cut off are missed.
+    write_journal(install, next)
 }
 
 /// What recovery would do about what is there, for those who only look.

@@ -51,7 +51,20 @@ fn chained(mut records: Vec<Record>) {
         bytes.extend(line);
     }
     let read = history::verify(&bytes).expect("what was written is accepted");
-    assert_eq!((read.records, read.torn_bytes), (records, 0));
+    assert_eq!((&read.records, read.torn_bytes), (&records, 0));
+    let end = read.end;
+    for from in [1, records.len() / 2, records.len()] {
+        let from = from.max(1);
+        let part = history::verify_from(&bytes, from as u64).expect("it has such a record");
+        assert_eq!(part.records, records[from - 1..]);
+        part.reaching(end.as_ref()).expect("it has the end");
+    }
+    if let Some((_, but_one)) = records.split_last() {
+        let bytes: Vec<u8> = but_one.iter().flat_map(history::encode).collect();
+        let cut = history::verify(&bytes).expect("a part of a chain");
+        let error = cut.reaching(end.as_ref()).expect_err("its end is missing");
+        assert_eq!(error.code(), "history-cut");
+    }
     // A torn line behind the whole ones takes nothing of them away.
     bytes.extend(b"{\"seq\":");
     let torn = history::verify(&bytes).expect("a torn line is left out");

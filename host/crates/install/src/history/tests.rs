@@ -9,13 +9,14 @@ use super::RecordKind;
 use super::append;
 use super::read;
 use super::verify;
+use super::verify_from;
 use crate::layout::HISTORY;
 
 fn with_records(count: u64) -> (tempfile::TempDir, Dir, Vec<u8>) {
     let temporary = tempfile::tempdir().unwrap();
     let dir = Dir::open_ambient_dir(temporary.path(), cap_std::ambient_authority()).unwrap();
     for number in 0..count {
-        append(&dir, entry(number)).unwrap();
+        append(&dir, None, vec![entry(number)]).unwrap();
     }
     let bytes = dir.read(HISTORY).unwrap_or_default();
     (temporary, dir, bytes)
@@ -33,7 +34,7 @@ fn entry(number: u64) -> Entry {
 #[test]
 fn records_are_numbered_and_chained() {
     let (_temporary, dir, _) = with_records(3);
-    let history = read(&dir).unwrap();
+    let history = read(&dir, 1).unwrap();
     let numbers: Vec<u64> = history.records.iter().map(|record| record.seq).collect();
     assert_eq!(numbers, [1, 2, 3]);
     assert_ne!(history.records[1].prev, history.records[2].prev);
@@ -42,10 +43,10 @@ fn records_are_numbered_and_chained() {
 #[test]
 fn an_empty_or_missing_history_has_no_records() {
     let (_temporary, dir, _) = with_records(0);
-    assert!(read(&dir).unwrap().records.is_empty());
+    assert!(read(&dir, 1).unwrap().records.is_empty());
     dir.write(HISTORY, b"").unwrap();
-    append(&dir, entry(1)).unwrap();
-    assert_eq!(read(&dir).unwrap().records.len(), 1);
+    append(&dir, None, vec![entry(1)]).unwrap();
+    assert_eq!(read(&dir, 1).unwrap().records.len(), 1);
 }
 
 #[test]
@@ -88,8 +89,8 @@ fn cut_anywhere_the_whole_lines_stay_and_the_next_record_follows_them() {
         let torn = verify(&bytes[..length]).unwrap();
         assert_eq!(torn.records.len(), whole);
         dir.write(HISTORY, &bytes[..length]).unwrap();
-        append(&dir, entry(9)).unwrap();
-        let history = read(&dir).unwrap();
+        append(&dir, None, vec![entry(9)]).unwrap();
+        let history = read(&dir, 1).unwrap();
         assert_eq!((history.records.len(), history.torn_bytes), (whole + 1, 0));
     }
 }
@@ -101,9 +102,114 @@ fn a_record_longer_than_a_window_is_still_found_from_the_end() {
         body: json!("x".repeat(700_000)),
         ..entry(2)
     };
-    append(&dir, long).unwrap();
-    append(&dir, entry(3)).unwrap();
-    assert_eq!(read(&dir).unwrap().records.len(), 3);
+    append(&dir, None, vec![long]).unwrap();
+    append(&dir, None, vec![entry(3)]).unwrap();
+    assert_eq!(read(&dir, 1).unwrap().records.len(), 3);
+}
+
+#[test]
+fn several_records_at_once_are_the_same_as_one_by_one() {
+    let (_temporary, dir, one_by_one) = with_records(4);
+    dir.remove_file(HISTORY).unwrap();
+    let end = append(&dir, None, (0..4).map(entry).collect()).unwrap();
+    assert_eq!(dir.read(HISTORY).unwrap(), one_by_one);
+    assert_eq!(read(&dir, 1).unwrap().end, end);
+}
+
+/// The chain alone cannot tell: whoever knows the end can.
+#[test]
+fn records_missing_at_the_end_are_told_by_whoever_knows_the_end() {
+    let (_temporary, _dir, bytes) = with_records(4);
+    let lines: Vec<&[u8]> = bytes.split_inclusive(|byte| *byte == b'\n').collect();
+    let ends: Vec<_> = (0..=4)
+        .map(|count| verify(&lines[..count].concat()).unwrap().end)
+        .collect();
+    for count in 0..=4 {
+        for (known, end) in ends.iter().enumerate() {
+            let found = verify(&lines[..count].concat()).unwrap();
+            let told = found.reaching(end.as_ref()).map_err(|error| error.code());
+            if count < known {
+                assert_eq!(told.unwrap_err(), "history-cut", "{count} of {known}");
+            } else {
+                assert_eq!(told.unwrap().records.len(), count);
+            }
+        }
+    }
+}
+
+#[test]
+fn another_last_record_is_told_by_whoever_knows_the_end() {
+    let (_temporary, dir, bytes) = with_records(3);
+    let end = read(&dir, 1).unwrap().end;
+    let start = verify(&bytes).unwrap().records[2].prev;
+    let other = super::encode(&super::Record {
+        prev: start,
+        ..read(&dir, 1).unwrap().records[1].clone()
+    });
+    let text = String::from_utf8(other).unwrap();
+    let other = text.replacen("\"seq\":2", "\"seq\":3", 1).into_bytes();
+    let lines: Vec<&[u8]> = bytes.split_inclusive(|byte| *byte == b'\n').collect();
+    let edited = [lines[0], lines[1], &other].concat();
+    let history = verify(&edited).expect("the chain itself holds");
+    let error = history.reaching(end.as_ref()).unwrap_err();
+    assert_eq!(error.code(), "history-unreadable");
+}
+
+#[test]
+fn after_a_cut_the_next_record_leaves_the_gap_to_be_seen() {
+    let (_temporary, dir, bytes) = with_records(3);
+    let end = read(&dir, 1).unwrap().end;
+    let lines: Vec<&[u8]> = bytes.split_inclusive(|byte| *byte == b'\n').collect();
+    let edited_last =
+        String::from_utf8(bytes.clone())
+            .unwrap()
+            .replacen("\"number\":2", "\"number\":7", 1);
+    let damaged: [&[u8]; 4] = [b"", lines[0], b"no record\n", edited_last.as_bytes()];
+    for damage in damaged {
+        dir.write(HISTORY, damage).unwrap();
+        let after = append(&dir, end.as_ref(), vec![entry(3)]).unwrap().unwrap();
+        assert_eq!(after.seq, 4);
+        let text = String::from_utf8_lossy(damage);
+        assert_eq!(
+            read(&dir, 1).unwrap_err().code(),
+            "history-unreadable",
+            "{text}"
+        );
+        append(&dir, Some(&after), vec![entry(4)]).unwrap();
+        let sound = read(&dir, 4).unwrap();
+        let numbers: Vec<u64> = sound.records.iter().map(|record| record.seq).collect();
+        assert_eq!(numbers, [4, 5], "{text}");
+        assert_eq!(Some(sound.records[0].prev), end.map(|end| end.digest));
+    }
+}
+
+#[test]
+fn a_history_longer_than_what_is_known_is_believed_and_continued() {
+    let (_temporary, dir, bytes) = with_records(3);
+    let first = bytes.split_inclusive(|byte| *byte == b'\n').next().unwrap();
+    let known = verify(first).unwrap().end;
+    let end = append(&dir, known.as_ref(), vec![entry(3)])
+        .unwrap()
+        .unwrap();
+    assert_eq!(end.seq, 4);
+    let history = read(&dir, 1).unwrap().reaching(known.as_ref()).unwrap();
+    assert_eq!(history.records.len(), 4);
+}
+
+#[test]
+fn from_a_record_on_nothing_before_it_counts() {
+    let (_temporary, _dir, bytes) = with_records(4);
+    let whole = verify(&bytes).unwrap();
+    for from in 1..=4 {
+        let part = verify_from(&bytes, from).unwrap();
+        assert_eq!(part.records, whole.records[from as usize - 1..]);
+        assert_eq!(part.reaching(whole.end.as_ref()).unwrap().end, whole.end);
+    }
+    assert_eq!(verify_from(&bytes, 5).unwrap_err().code(), "history-cut");
+    let text = String::from_utf8(bytes).unwrap();
+    let edited = text.replacen("\"number\":0", "\"number\":7", 1);
+    verify(edited.as_bytes()).unwrap_err();
+    assert_eq!(verify_from(edited.as_bytes(), 2).unwrap().records.len(), 3);
 }
 
 #[test]
@@ -117,8 +223,8 @@ fn a_last_record_of_which_any_part_was_not_written_is_torn() {
         assert_eq!(history.records.len(), 2, "{from} to {to}");
         assert_eq!(history.torn_bytes, (bytes.len() - before) as u64);
         dir.write(HISTORY, &torn).unwrap();
-        append(&dir, entry(9)).unwrap();
-        assert_eq!(read(&dir).unwrap().records.len(), 3);
+        append(&dir, None, vec![entry(9)]).unwrap();
+        assert_eq!(read(&dir, 1).unwrap().records.len(), 3);
     }
 }
 

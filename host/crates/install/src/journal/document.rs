@@ -20,6 +20,7 @@ use semver::Version;
 use serde::Deserialize;
 use serde::Serialize;
 
+use crate::history::HistoryEnd;
 use crate::layout::InodeId;
 use crate::refused::Condemned;
 
@@ -54,6 +55,10 @@ pub struct Journal {
     /// How the last transaction ended: the next command catches up its history record when that is
     /// missing.
     pub last: Option<LastTransaction>,
+    /// The last record of the history that is known to be there; none where none was written since
+    /// this is kept. Written after the record, so the history may be longer, and never shorter.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub history: Option<HistoryEnd>,
 }
 
 /// What is known of a generation without opening its folder.
@@ -251,6 +256,7 @@ impl Journal {
             condemning: None,
             transaction: None,
             last: None,
+            history: None,
         }
     }
 

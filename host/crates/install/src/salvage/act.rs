@@ -17,6 +17,7 @@ use crate::error::Doing as _;
 use crate::error::InstallError;
 use crate::history;
 use crate::history::Entry;
+use crate::history::HistoryEnd;
 use crate::history::HistoryError;
 use crate::history::RecordKind;
 use crate::journal::Journal;
@@ -47,7 +48,7 @@ impl Salvage {
             is_ahead,
         } = self;
         let mut warnings = Vec::new();
-        let journal = Journal {
+        let mut journal = Journal {
             service_owed: decision.journal.service_owed || service_owed,
             ..decision.journal.clone()
         };
@@ -84,12 +85,19 @@ impl Salvage {
             "waiting": decision.waiting,
         });
         // Before: not recorded. After: recorded, and not a second time when it is carried on.
-        match record_once(&place, &decision.txid, record, now_unix_s) {
+        let entry = Entry {
+            at_unix_s: now_unix_s,
+            txid: Some(decision.txid.clone()),
+            kind: RecordKind::Recover,
+            body: record,
+        };
+        match record_once(&place, journal.history.as_ref(), entry) {
+            Ok(end) => journal.history = end,
             // A person has to look at the history, and that must not keep the install from coming to rest.
-            Err(InstallError::History(error @ HistoryError::Broken { .. })) => {
+            Err(error @ (HistoryError::Broken { .. } | HistoryError::Cut { .. })) => {
                 warnings.push(format!("history: {error}"));
             }
-            recorded => recorded?,
+            Err(error @ HistoryError::Io { .. }) => return Err(error.into()),
         }
         // Before: carried on. After: at rest.
         durable::replace_file(place.state(), layout::JOURNAL, &codec::encode(&journal))
@@ -151,25 +159,21 @@ fn carry_out(place: &Place, txid: &str, step: &Move) -> Result<(), InstallError>
     }
 }
 
+/// Answers with the end of the history, whether it had the record already or has it now.
 fn record_once(
     place: &Place,
-    txid: &str,
-    body: serde_json::Value,
-    now_unix_s: u64,
-) -> Result<(), InstallError> {
+    known: Option<&HistoryEnd>,
+    entry: Entry,
+) -> Result<Option<HistoryEnd>, HistoryError> {
     let state = place.state();
-    let is_there =
-        history::read(state)?.records.iter().rev().any(|record| {
-            record.kind == RecordKind::Recover && record.txid.as_deref() == Some(txid)
-        });
-    if !is_there {
-        let entry = Entry {
-            at_unix_s: now_unix_s,
-            txid: Some(txid.to_owned()),
-            kind: RecordKind::Recover,
-            body,
-        };
-        history::append(state, entry)?;
+    let history = history::read(state, 1)?;
+    let is_there = history
+        .records
+        .iter()
+        .rev()
+        .any(|record| record.kind == entry.kind && record.txid == entry.txid);
+    if is_there {
+        return Ok(history.end);
     }
-    Ok(())
+    history::append(state, known, vec![entry])
 }

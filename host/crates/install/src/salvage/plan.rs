@@ -349,6 +349,7 @@ fn journal_of(
             .unwrap_or_default(),
         condemning: old.as_ref().and_then(|old| old.condemning.clone()),
         transaction: None,
+        history: old.as_ref().and_then(|old| old.history),
         last: old.and_then(|old| old.last),
     }
 }

@@ -140,10 +140,10 @@ fn a_torn_history_line_is_cut_by_the_next_record_and_any_other_damage_is_told() 
     let mut bytes = std::fs::read(&path).unwrap();
     bytes.extend(b"{\"seq\":3,\"prev\":");
     std::fs::write(&path, &bytes).unwrap();
-    let history = world.open().history().unwrap();
+    let history = world.open().history(1).unwrap();
     assert_eq!((history.records.len(), history.torn_bytes), (2, 16));
     world.apply(3, NEW_CONFIG).unwrap();
-    let history = world.open().history().unwrap();
+    let history = world.open().history(1).unwrap();
     assert_eq!((history.records.len(), history.torn_bytes), (3, 0));
     let mut edited = std::fs::read_to_string(&path).unwrap();
     edited = edited
@@ -151,10 +151,49 @@ fn a_torn_history_line_is_cut_by_the_next_record_and_any_other_damage_is_told() 
         .replacen("\"version\":2", "\"version\":9", 1);
     std::fs::write(&path, edited).unwrap();
     assert_eq!(
-        world.open().history().unwrap_err().code(),
+        world.open().history(1).unwrap_err().code(),
         "history-unreadable"
     );
     assert_eq!(world.recover().unwrap().1.warnings.len(), 1);
+}
+
+type Damage = fn(&str) -> Option<String>;
+
+/// What the chain cannot show by itself, the journal knows.
+#[test]
+fn a_history_without_its_last_records_is_told_and_the_gap_stays() {
+    let first: Damage = |sound| sound.split_inclusive('\n').next().map(str::to_owned);
+    let other_last: Damage = |sound| Some(sound.replacen("{\"version\":2}", "{\"version\":9}", 1));
+    for (damage, code) in [
+        (first, "history-cut"),
+        (|_| Some(String::new()), "history-cut"),
+        (|_| None, "history-cut"),
+        (other_last, "history-unreadable"),
+    ] {
+        let world = World::new();
+        world.apply(2, NEW_CONFIG).unwrap();
+        let path = world.state().join("history.jsonl");
+        let sound = std::fs::read_to_string(&path).unwrap();
+        let damaged = damage(&sound);
+        assert_ne!(damaged.as_ref(), Some(&sound));
+        match &damaged {
+            Some(text) => std::fs::write(&path, text).unwrap(),
+            None => std::fs::remove_file(&path).unwrap(),
+        }
+        let told = world.open().history(1).unwrap_err();
+        assert_eq!(told.code(), code, "{damaged:?}");
+        assert_eq!(world.recover().unwrap().1.warnings.len(), 1, "{damaged:?}");
+
+        world.apply(3, NEW_CONFIG).unwrap();
+        let told = world.open().history(1).unwrap_err();
+        assert_eq!(told.code(), "history-unreadable", "{damaged:?}");
+        let last = world.open().journal().history.unwrap().seq;
+        assert_eq!(world.open().history(last).unwrap().records.len(), 1);
+
+        std::fs::write(&path, &sound).unwrap();
+        let told = world.open().history(1).unwrap_err();
+        assert_eq!(told.code(), "history-cut", "an older copy put back");
+    }
 }
 
 #[test]

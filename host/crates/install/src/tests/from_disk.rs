@@ -81,7 +81,7 @@ fn assert_works(world: &World) {
     let (_, recovered) = world.recover().unwrap();
     assert_eq!(recovered.action, RecoveredAction::Nothing);
     assert_eq!(recovered.warnings, Vec::<String>::new());
-    world.open().history().unwrap();
+    world.open().history(1).unwrap();
     world.apply(5, OLD_CONFIG).unwrap();
     world.roll_back(None, ChangedState::Refuse).unwrap();
     drop(world.ready());
@@ -124,7 +124,7 @@ fn a_cut_journal_is_written_anew_from_the_trees_and_manifests() {
     assert_eq!(known(&world), [1, 2]);
     let kept = world.state().join("set-aside/salvage-1/transaction.json");
     assert_eq!(std::fs::read(kept).unwrap(), damaged);
-    let history = world.open().history().unwrap();
+    let history = world.open().history(1).unwrap();
     let last = history.records.last().unwrap();
     assert_eq!(last.kind, crate::RecordKind::Recover);
     assert_eq!(last.body["generation"], 2);
@@ -407,7 +407,7 @@ fn cut_everywhere(damage: fn(&World)) {
                 from_disk(&world, None).unwrap_or_else(|error| panic!("{told}: {error}"));
             }
             assert_eq!(end(&world), expected, "{told}");
-            let records = world.open().history().unwrap().records;
+            let records = world.open().history(1).unwrap().records;
             let recorded = records
                 .iter()
                 .filter(|record| record.kind == crate::RecordKind::Recover);

@@ -257,12 +257,12 @@ impl World {
         };
         let mut ready = sealed.commit(NOW)?;
         ready.service_started()?;
-        ready.append_history(Entry {
+        ready.append_history(vec![Entry {
             at_unix_s: NOW,
             txid: ready.journal().last.as_ref().map(|last| last.txid.clone()),
             kind: RecordKind::Transaction,
             body: serde_json::json!({ "version": version }),
-        })?;
+        }])?;
         ready.confirm()?;
         ready.prune()?;
         Ok(())
@@ -404,7 +404,8 @@ pub(super) fn invariant_at_rest(world: &World) {
     let journal = install.journal();
     assert!(journal.transaction.is_none(), "{journal:?}");
     assert!(journal.condemning.is_none(), "{journal:?}");
-    let history = install.history().unwrap();
+    let history = install.history(1).unwrap();
+    assert_eq!(journal.history, history.end);
     if let Some(last) = &journal.last {
         let recorded = history
             .records

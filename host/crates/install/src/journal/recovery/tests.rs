@@ -76,6 +76,7 @@ fn journal(state: Option<(TxState, TreeSource)>) -> Journal {
             state,
         }),
         last: None,
+        history: None,
     }
 }
 
