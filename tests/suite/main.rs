@@ -30,6 +30,7 @@ mod model;
 mod names;
 mod never_starts;
 mod places;
+mod pure;
 mod record;
 mod service;
 mod steps;

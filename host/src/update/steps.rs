@@ -19,6 +19,7 @@ use cofferdam_package::manifest::Step;
 use cofferdam_sandbox::Component;
 use cofferdam_sandbox::Context;
 use cofferdam_sandbox::Engine;
+use cofferdam_sandbox::FailureKind;
 use cofferdam_sandbox::Level;
 use cofferdam_sandbox::Observer;
 use cofferdam_sandbox::StepRun;
@@ -367,8 +368,13 @@ fn judge(step: &Step, phase: Phase, verdict: Verdict) -> Result<(), Failure> {
                 message.push_str("\nat ");
                 message.push_str(frame);
             }
+            let exit = match failed.kind {
+                FailureKind::DiskFull => Exit::Refused,
+                FailureKind::MachineFailed => Exit::Internal,
+                _ => Exit::StepFailed,
+            };
             Failure::new(
-                Exit::StepFailed,
+                exit,
                 failed.code(),
                 message,
                 crate::failure::help_in(cofferdam_sandbox::CODES, failed.code()),

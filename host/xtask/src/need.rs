@@ -60,8 +60,8 @@ struct Stock {
     package: &'static str,
 }
 
-/// `minisign` for signatures, the next for what they find in a package, which is a zip, the last to make
-/// file systems.
+/// `minisign` for signatures, the next for what they find in a package, which is a zip, the others to make
+/// file systems and what is odd in them.
 const STOCK: &[Stock] = &[
     Stock {
         name: "minisign",
@@ -97,6 +97,21 @@ const STOCK: &[Stock] = &[
         name: "mkfs.btrfs",
         asked: "--version",
         package: "btrfs-progs",
+    },
+    Stock {
+        name: "setfacl",
+        asked: "--version",
+        package: "acl",
+    },
+    Stock {
+        name: "setfattr",
+        asked: "--version",
+        package: "attr",
+    },
+    Stock {
+        name: "setcap",
+        asked: "-h",
+        package: "libcap2-bin",
     },
 ];
 

@@ -27,6 +27,7 @@ mod tested {
     pub(super) use super::never_ends::*;
     pub(super) use super::paths::*;
     pub(super) use super::takes_all::*;
+    pub(super) use crate::pure::an_update_makes_the_same_on_every_file_system_twice_in_a_row_and_from_the_cache as observes;
 }
 
 macro_rules! assert_test_exists {

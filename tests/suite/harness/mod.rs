@@ -6,6 +6,7 @@
 
 mod at_rest;
 mod canaries;
+mod disks;
 mod packed_by_hand;
 mod ran;
 mod service;
@@ -25,6 +26,9 @@ use tempfile::TempDir;
 
 pub(crate) use at_rest::AtRest;
 pub(crate) use canaries::Canaries;
+pub(crate) use disks::Disk;
+pub(crate) use disks::EVERY_KIND;
+pub(crate) use disks::Mount;
 pub(crate) use packed_by_hand::with_component;
 pub(crate) use ran::Ran;
 pub(crate) use service::Service;
@@ -48,6 +52,8 @@ pub(crate) fn guest(name: &str) -> PathBuf {
 
 /// A scratch folder that stands for a machine.
 pub(crate) struct Machine {
+    /// Before the scratch folder, so that it is empty when it goes.
+    disk: Option<Mount>,
     scratch: TempDir,
 }
 
@@ -55,6 +61,7 @@ impl Machine {
     /// A machine with the vendor's key `acme`.
     pub(crate) fn new() -> Self {
         let machine = Self {
+            disk: None,
             scratch: tempfile::tempdir().unwrap(),
         };
         for folder in ["opt", "packages", "etc"] {
@@ -64,6 +71,18 @@ impl Machine {
             .run(["keygen", machine.str("acme"), "--no-password"])
             .expect(0);
         machine
+    }
+
+    /// A machine whose `opt` is a file system of its own; none where this machine cannot have one.
+    pub(crate) fn on(disk: Disk) -> Option<Self> {
+        let mut machine = Self::new();
+        machine.disk = Some(Mount::fresh(disk, &machine.path("opt"))?);
+        Some(machine)
+    }
+
+    /// The file system at `opt`.
+    pub(crate) fn disk(&self) -> &Mount {
+        self.disk.as_ref().unwrap()
     }
 
     /// A path on the machine.
@@ -93,7 +112,8 @@ impl Machine {
         command
     }
 
-    fn clean(&self, command: &mut Command) {
+    /// Takes everything out of a command's environment that is not the machine's.
+    pub(crate) fn clean(&self, command: &mut Command) {
         command
             .current_dir(self.scratch.path())
             .env_clear()
@@ -112,10 +132,21 @@ impl Machine {
     /// is killed by a signal.
     #[must_use = "a command that may fail is to be judged"]
     pub(crate) fn run_soon<I: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = I>) -> Ran {
-        let mut command = Command::new("timeout");
+        self.run_by(&["timeout", "--signal=KILL", "300"], arguments)
+    }
+
+    /// The same, run by another command, which is given it as its last arguments.
+    #[must_use = "a command that may fail is to be judged"]
+    pub(crate) fn run_by<I: AsRef<OsStr>>(
+        &self,
+        by: &[&str],
+        arguments: impl IntoIterator<Item = I>,
+    ) -> Ran {
+        let mut command = Command::new(by[0]);
         self.clean(&mut command);
         command
-            .args(["--signal=KILL", "300", env!("CARGO_BIN_EXE_cofferdam")])
+            .args(&by[1..])
+            .arg(env!("CARGO_BIN_EXE_cofferdam"))
             .args(arguments);
         Ran::of(&mut command)
     }
@@ -135,7 +166,8 @@ impl Machine {
 
     /// Puts a package's payload at a new directory.
     pub(crate) fn lay_out(&self, package: &Path, at: &Path) {
-        let extracted = self.path("extracted");
+        // Beside it, since only there a rename is sure to lead to it.
+        let extracted = at.with_added_extension("extracted");
         let package = package.to_str().unwrap();
         self.run(["inspect", package, "--extract", extracted.to_str().unwrap()])
             .expect(0);

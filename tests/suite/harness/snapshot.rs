@@ -43,6 +43,16 @@ impl Snapshot {
         self.0.keys().map(String::as_str).collect()
     }
 
+    /// The paths of the files that hold these bytes somewhere.
+    pub(crate) fn holding(&self, bytes: &[u8]) -> Vec<&str> {
+        let holds = |node: &Node| match node {
+            Node::File { content, .. } => content.windows(bytes.len()).any(|part| part == bytes),
+            Node::Directory { .. } | Node::Symlink { .. } | Node::Other { .. } => false,
+        };
+        let held = self.0.iter().filter(|(_, node)| holds(node));
+        held.map(|(path, _)| path.as_str()).collect()
+    }
+
     /// The paths at which this tree and another differ, in order.
     pub(crate) fn differing(&self, other: &Self) -> Vec<String> {
         let paths: BTreeSet<&String> = self.0.keys().chain(other.0.keys()).collect();

@@ -11,6 +11,7 @@ use crate::state::Refused;
 use crate::step::Budget;
 use crate::step::Failure;
 use crate::step::FailureKind;
+use rustix::io::Errno;
 use std::collections::BTreeSet;
 use wasmtime::Trap;
 use wasmtime::WasmBacktrace;
@@ -21,6 +22,20 @@ const LAST_LINES: usize = 12;
 
 /// The part of a function's name that is kept.
 const NAME_BYTES: usize = 500;
+
+/// The machine could not do what a step asked for: nothing that the step may build on.
+#[derive(Debug, thiserror::Error)]
+#[error("the machine could not do what the step asked for: {0}")]
+pub(crate) struct MachineFailed(pub(crate) Errno);
+
+impl MachineFailed {
+    fn kind(&self) -> FailureKind {
+        match self.0 {
+            Errno::NOSPC | Errno::DQUOT => FailureKind::DiskFull,
+            _ => FailureKind::MachineFailed,
+        }
+    }
+}
 
 /// What is known beside the error itself.
 #[derive(Debug)]
@@ -38,7 +53,9 @@ pub(crate) struct Circumstances<'a> {
 pub(crate) fn trapped(error: &wasmtime::Error, seen: &Circumstances<'_>) -> Failure {
     let trap = error.downcast_ref::<Trap>().copied();
     let panic = panic_message(seen.stderr_tail);
-    let (kind, message) = if let Some(exit) = error.downcast_ref::<I32Exit>() {
+    let (kind, message) = if let Some(failed) = error.downcast_ref::<MachineFailed>() {
+        (failed.kind(), failed.to_string())
+    } else if let Some(exit) = error.downcast_ref::<I32Exit>() {
         let status = exit.0;
         let what =
             format!("the step ended itself (exit status {status}) instead of giving a verdict");

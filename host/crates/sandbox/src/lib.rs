@@ -160,6 +160,14 @@ pub const CODES: &[(&str, &str)] = &[
         "step-killed",
         "look at what killed the process: memory of the machine, or an operator; then try again",
     ),
+    (
+        "disk-full",
+        "free space or inodes (or raise the quota) on the file system of the install, then run it again",
+    ),
+    (
+        "io",
+        "look at the cause; when the machine is healthy again, run the command again",
+    ),
 ];
 
 #[cfg(test)]
@@ -180,6 +188,8 @@ mod tests {
             FailureKind::NotStarted,
             FailureKind::Killed,
             FailureKind::Unconfined,
+            FailureKind::DiskFull,
+            FailureKind::MachineFailed,
         ];
         let refusals = [
             CompileError::TooLarge {

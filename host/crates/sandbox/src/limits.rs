@@ -131,3 +131,7 @@ pub(crate) const MOVED_NAMES: usize = 100_000;
 
 /// The longest path that is looked at; the system's own limit.
 pub(crate) const PATH_BYTES: usize = 4096;
+
+/// The longest target of a link that a step makes: the least that any local file system takes (xfs), so
+/// that a step does the same on all of them.
+pub(crate) const LINK_BYTES: usize = 1023;

@@ -119,6 +119,10 @@ pub enum FailureKind {
     Killed,
     /// A wall of the kernel is missing, and the policy requires it.
     Unconfined,
+    /// The disk or a quota of the machine was full when the step wrote.
+    DiskFull,
+    /// The machine could not do something else that the step asked for.
+    MachineFailed,
 }
 
 /// A budget of [`crate::Limits`] that can be spent without ending the step at once.
@@ -161,6 +165,8 @@ impl FailureKind {
             Self::NotStarted => "step-not-started",
             Self::Killed => "step-killed",
             Self::Unconfined => "sandbox-unconfined",
+            Self::DiskFull => "disk-full",
+            Self::MachineFailed => "io",
         }
     }
 }

@@ -5,11 +5,13 @@ use super::Files;
 use super::refusal::Outcome;
 use super::refusal::Refusal;
 use super::resolve::read_link;
+use crate::limits::LINK_BYTES;
 use crate::limits::PATH_BYTES;
 use crate::record::Denied;
 use rustix::fs::AtFlags;
 use rustix::fs::FileType;
 use rustix::fs::Timestamps;
+use rustix::io::Errno;
 
 impl Files {
     /// Removes a file or link.
@@ -53,7 +55,8 @@ impl Files {
             return Err(Refusal::NOT_A_DIRECTORY);
         }
         self.trail.change(&place.path)?;
-        rustix::fs::unlinkat(place.parent(), place.name(), AtFlags::REMOVEDIR)?;
+        rustix::fs::unlinkat(place.parent(), place.name(), AtFlags::REMOVEDIR)
+            .map_err(not_empty)?;
         self.root.forget();
         self.trail.change(&place.path)?.removed = true;
         Ok(())
@@ -67,6 +70,9 @@ impl Files {
         if !stays_inside(target, &place.path) {
             self.trail.deny(&place.path, Denied::Link);
             return Err(Refusal::NotPermitted);
+        }
+        if target.len() > LINK_BYTES {
+            return Err(Refusal::System(Errno::NAMETOOLONG));
         }
         self.trail.change(&place.path)?;
         self.account.create()?;
@@ -128,6 +134,14 @@ impl Files {
         rustix::fs::utimensat(place.parent(), place.name(), times, flags)?;
         self.trail.change(&place.path)?.written = true;
         Ok(())
+    }
+}
+
+/// A directory that is not empty is called either of two things, as the file system likes.
+pub(super) fn not_empty(errno: Errno) -> Errno {
+    match errno {
+        Errno::EXIST => Errno::NOTEMPTY,
+        errno => errno,
     }
 }
 

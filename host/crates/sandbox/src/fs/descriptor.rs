@@ -159,7 +159,8 @@ impl types::Host for State {
         let error = self.table.get(&error)?.downcast_ref::<std::io::Error>();
         Ok(error
             .and_then(Errno::from_io_error)
-            .map(|errno| code(errno).into()))
+            .and_then(code)
+            .map(Into::into))
     }
 }
 

@@ -49,7 +49,6 @@ impl Files {
                 Kind::Other => false,
             }
         });
-        entries.sort();
         if let Some(touched) = self.trail.look(path) {
             touched.read = true;
         }
@@ -58,7 +57,7 @@ impl Files {
         })
     }
 
-    /// Everything in a directory, and whether there are names that are not UTF-8.
+    /// Everything in a directory, in the order of names, and whether there are names that are not UTF-8.
     pub(super) fn entries(&self, path: &str) -> Outcome<(Vec<Entry>, bool)> {
         let directory = self.root.listable(path)?;
         let mut entries = Vec::new();
@@ -97,6 +96,9 @@ impl Files {
                 kind,
             });
         }
+        // File systems have orders of their own: what a step is told, and what is told of it, must not
+        // depend on them.
+        entries.sort();
         Ok((entries, unreadable))
     }
 }

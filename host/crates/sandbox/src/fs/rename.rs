@@ -4,6 +4,7 @@
 use super::Files;
 use super::Node;
 use super::OpenFile;
+use super::change::not_empty;
 use super::listing::Kind;
 use super::listing::below;
 use super::open::give;
@@ -79,7 +80,8 @@ impl Files {
         if let Some(replaced) = &replaced {
             inherit(&from, &stat, replaced)?;
         }
-        rustix::fs::renameat(from.parent(), from.name(), to.parent(), to.name())?;
+        rustix::fs::renameat(from.parent(), from.name(), to.parent(), to.name())
+            .map_err(not_empty)?;
         self.root.forget();
         for name in names.iter().map(String::as_str).chain([""]) {
             let (old, new) = (joined(&from.path, name), joined(&to.path, name));
