@@ -19,6 +19,7 @@ mod cli;
 mod confinement;
 mod crash;
 mod from_disk;
+mod full_disk;
 mod guests;
 mod harness;
 mod health;

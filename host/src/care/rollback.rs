@@ -15,8 +15,11 @@ use cofferdam_install::Ready;
 use cofferdam_install::RecordKind;
 use cofferdam_install::Rollback;
 use cofferdam_install::TxKind;
+use cofferdam_package::glob::GlobSet;
 use cofferdam_tree::classify::Classified;
 use cofferdam_tree::classify::carry_state;
+use cofferdam_tree::preflight as tree_preflight;
+use cofferdam_tree::preflight::Space;
 use cofferdam_tree::stage::Service as Writing;
 use cofferdam_tree::walk::LiveTree;
 use serde::Serialize;
@@ -26,6 +29,7 @@ use crate::failure::Exit;
 use crate::failure::Failure;
 use crate::update::build;
 use crate::update::build::Stopped;
+use crate::update::compare;
 use crate::update::downtime::Downtime;
 use crate::update::downtime::service_of;
 use crate::update::finish;
@@ -238,12 +242,13 @@ fn built_from_older(
 
 /// Chooses the older generation, and decides what becomes of each path.
 fn compare(install: &Install, request: &Request) -> Result<(u64, Classified), Failure> {
-    build::refuse_mounts_at(install)?;
+    compare::refuse_unmovable(install)?;
     let older = install.rollback_target(request.to)?;
     install.verify_kept(older)?;
     let patterns = &install.settings()?.live;
     let live = LiveTree::read(&install.live_tree()?, patterns)?;
-    cofferdam_tree::preflight::refuse_odd(&live)?;
+    tree_preflight::refuse_odd(&live)?;
+    tree_preflight::refuse_files_of_others(&live)?;
     let kept = LiveTree::read(&install.kept_tree(older)?, patterns)?;
     let classified = carry_state(
         &install.inventory(older)?,
@@ -252,5 +257,7 @@ fn compare(install: &Install, request: &Request) -> Result<(u64, Classified), Fa
         &live,
         &[],
     )?;
+    let needed = Space::of(&live, &classified, &GlobSet::default(), 0, 0);
+    needed.refuse_unless_within(&tree_preflight::free(install.place().state())?)?;
     Ok((older, classified))
 }

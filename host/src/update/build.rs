@@ -6,12 +6,10 @@
 //! failure throws away what was built and leaves the install at rest; nothing live is touched here.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
 use cofferdam_install::Begin;
 use cofferdam_install::Building;
 use cofferdam_install::Ended;
-use cofferdam_install::Install;
 use cofferdam_install::InstallError;
 use cofferdam_install::Program;
 use cofferdam_install::Ready;
@@ -21,25 +19,21 @@ use cofferdam_package::digest::Digest;
 use cofferdam_package::glob::GlobSet;
 use cofferdam_package::manifest::Phase;
 use cofferdam_package::verify::VerifiedPackage;
-use cofferdam_tree::classify::Classified;
-use cofferdam_tree::classify::classify;
-use cofferdam_tree::preflight as tree_preflight;
-use cofferdam_tree::preflight::Space;
 use cofferdam_tree::progress::Progress;
 use cofferdam_tree::stage::Changes;
 use cofferdam_tree::stage::Service as Writing;
 use cofferdam_tree::stage::StateChangeKind;
-use cofferdam_tree::walk::LiveTree;
 use serde_json::json;
 
 use crate::config_session::KeyChange;
 use crate::failure::Exit;
 use crate::failure::Failure;
 use crate::update::Request;
+use crate::update::compare::compare;
+use crate::update::compare::globs_of;
 use crate::update::config_files::Session;
 use crate::update::config_files::Writable;
 use crate::update::downtime::Downtime;
-use crate::update::grants::EffectiveGrants;
 use crate::update::grants::TreeRules;
 use crate::update::outcome::ManagedChange;
 use crate::update::outcome::Outcome;
@@ -196,75 +190,6 @@ pub(super) fn result_of(failure: &Failure) -> TxResult {
     }
 }
 
-/// Decides what becomes of each path, and whether there is room for it.
-fn compare(update: &Update<'_>, ready: &Ready) -> Result<(Classified, Disk), Failure> {
-    let install = ready.install();
-    let settings = install.settings()?;
-    let live = LiveTree::read(&install.live_tree()?, &settings.live)?;
-    tree_preflight::refuse_odd(&live)?;
-    tree_preflight::refuse_files_of_others(&live)?;
-    refuse_mounts_at(install)?;
-    let classified = classify(
-        &install.live_inventory()?,
-        &live,
-        update.package.manifest(),
-        &update.preflight.roles,
-        &update.request.replace,
-    )?;
-    classified.refuse_state_in_the_way()?;
-    let (mut budget_bytes, mut budget_files, mut write) = (0_u64, 0_u64, Vec::new());
-    for (_, grants) in update
-        .preflight
-        .chosen
-        .iter()
-        .filter(|(_, grants)| !grants.write.is_empty())
-    {
-        budget_bytes = budget_bytes.saturating_add(grants.limits.written_bytes);
-        budget_files = budget_files.saturating_add(grants.limits.files);
-        write.extend(globs_of(grants)?.iter().cloned());
-    }
-    let needed = Space::of(
-        &live,
-        &classified,
-        &GlobSet::new(write),
-        budget_bytes,
-        budget_files,
-    );
-    let free = tree_preflight::free(install.place().state())?;
-    needed.refuse_unless_within(&free)?;
-    let disk = Disk {
-        needed_bytes: needed.bytes,
-        free_bytes: free.bytes,
-        needed_inodes: needed.inodes,
-        free_inodes: free.inodes,
-    };
-    Ok((classified, disk))
-}
-
-/// A mount at or below the install, or in its state directory, would travel with a tree.
-pub(crate) fn refuse_mounts_at(install: &Install) -> Result<(), Failure> {
-    refuse_mounts(install.place().path())?;
-    refuse_mounts(&install.place().state_path())
-}
-
-fn refuse_mounts(directory: &Path) -> Result<(), Failure> {
-    let mounts = tree_preflight::mounts_below(directory)?;
-    match mounts.first() {
-        None => Ok(()),
-        Some(first) => Err(Failure::new(
-            Exit::Refused,
-            "mount-below",
-            format!(
-                "`{}` is a mount point, expected none at or below `{}`",
-                first.display(),
-                directory.display()
-            ),
-            "unmount it, or keep what is mounted outside of the install",
-        )
-        .with_details(json!({ "mounts": mounts }))),
-    }
-}
-
 /// Fills the next tree, from the first linked file to the last migrated key.
 fn fill(
     update: &mut Update<'_>,
@@ -359,12 +284,6 @@ fn run_phase(
     };
     let keys = &mut session.keys;
     update.steps.run(phase, &mut ground, keys, "", update.watch)
-}
-
-fn globs_of(grants: &EffectiveGrants) -> Result<GlobSet, Failure> {
-    grants
-        .write_globs()
-        .map_err(super::steps::patterns_of_a_verified_manifest)
 }
 
 /// What a sealed tree is to be told as, with its digests.

@@ -26,6 +26,7 @@ use cofferdam_package::manifest::Manifest;
 use cofferdam_package::path::PayloadPath;
 use cofferdam_tree::single::read_file;
 use cofferdam_tree::single::replace_file;
+use cofferdam_tree::walk::LiveTree;
 
 use crate::config_session::ConfigFile;
 use crate::config_session::ConfigSession;
@@ -118,6 +119,15 @@ impl ConfigFiles {
     /// Every configuration file inside the install that anybody declares: no file grant opens them.
     pub fn inside(&self) -> impl Iterator<Item = &PayloadPath> {
         self.inside.iter()
+    }
+
+    /// How long each of the package's files is, where it is there.
+    pub fn lengths(&self, live: &LiveTree) -> Vec<u64> {
+        let length = |declared: &Declared| match &declared.at {
+            ConfigFileAt::Inside(path) => live.bytes_of(path.as_str()),
+            ConfigFileAt::Outside(path) => path.metadata().ok().map(|facts| facts.len()),
+        };
+        self.declared.values().filter_map(length).collect()
     }
 
     /// Opens a session over the files as they stand in `tree` and outside of it.

@@ -138,10 +138,12 @@ impl<'a> Downtime<'a> {
         }
     }
 
-    /// Starts the service if the journal says that it is owed, and notes that it runs.
+    /// Starts the service if the journal says that it is owed, and notes that it runs. Where that cannot be
+    /// noted, it stays owed, and one more start does no harm: a disk that is full is no reason to take a
+    /// version that works back.
     ///
     /// # Errors
-    /// It does not start; the journal cannot be written.
+    /// It does not start.
     pub(crate) fn end(&mut self, ready: &mut Ready, watch: &mut dyn Watch) -> Result<(), Failure> {
         let Mode::Apply { service, .. } = &self.mode else {
             return Ok(());
@@ -155,7 +157,12 @@ impl<'a> Downtime<'a> {
                 self.seconds += since.elapsed().as_secs_f64();
             }
         }
-        ready.service_started()?;
+        if let Err(unnoted) = ready.service_started() {
+            watch.note(&format!(
+                "that the service runs is not noted: {}",
+                Failure::from(unnoted)
+            ));
+        }
         Ok(())
     }
 

@@ -25,6 +25,7 @@ use crate::update::build::Facts;
 use crate::update::build::Stopped;
 use crate::update::build::Update;
 use crate::update::build::discard_sealed;
+use crate::update::compare;
 use crate::update::downtime::Downtime;
 use crate::update::record;
 use crate::update::report::Applied;
@@ -275,7 +276,7 @@ pub(crate) fn back(
 ) -> Result<Ready, Failure> {
     let now = rollback.now_unix_s;
     downtime.go_back();
-    if let Err(failure) = build::refuse_mounts_at(ready.install()) {
+    if let Err(failure) = compare::refuse_unmovable(ready.install()) {
         return Err(give_up(Some(ready), failure, downtime, watch));
     }
     let undone = |failure: cofferdam_install::Failure| {

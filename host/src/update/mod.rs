@@ -11,6 +11,7 @@
 //! Nothing here prints: progress goes to a [`Watch`], facts come back as [`report`]s.
 
 pub(crate) mod build;
+pub(crate) mod compare;
 pub mod config_files;
 pub(crate) mod downtime;
 pub(crate) mod finish;

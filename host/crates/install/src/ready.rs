@@ -55,7 +55,10 @@ impl Ready {
             ..self.install.journal.clone()
         };
         // Before: owed, and the service is started once more, which does no harm. After: not owed.
-        write_journal(&mut self.install, next)
+        let written = write_journal(&mut self.install, next);
+        // It runs, whatever is on the disk: the next document that is written says so too.
+        self.install.journal.service_owed = false;
+        written
     }
 
     /// The live generation has proved healthy: floors go up to it.

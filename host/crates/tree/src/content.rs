@@ -21,7 +21,7 @@ use crate::walk::Stamp;
 
 const BUFFER_BYTES: usize = 128 * 1024;
 /// Below this a plain read and write is quicker than looking for holes.
-const SMALL_BYTES: u64 = 64 * 1024;
+pub(crate) const SMALL_BYTES: u64 = 64 * 1024;
 
 /// Hashes the regular file at `path`, in its open directory, refusing one that changes meanwhile.
 ///

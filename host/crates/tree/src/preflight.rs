@@ -8,6 +8,8 @@ mod processes;
 mod space;
 mod trial;
 
+use cap_std::fs::Dir;
+
 pub use self::mounts::mounts_below;
 pub use self::processes::Holder;
 pub use self::processes::InUse;
@@ -18,6 +20,9 @@ pub use self::space::free;
 pub use self::trial::trial_exchange;
 pub use self::trial::trial_link;
 use crate::error::TreeError;
+use crate::root;
+use crate::root::Root;
+use crate::walk;
 use crate::walk::LiveTree;
 
 /// Refuses a tree that holds what cannot be carried into the next one.
@@ -30,6 +35,20 @@ pub fn refuse_odd(tree: &LiveTree) -> Result<(), TreeError> {
         None => Ok(()),
         Some(odd) => Err(odd.clone().into_error()),
     }
+}
+
+/// Refuses a directory that must not be changed or moved; `path` is what it is called in the error.
+///
+/// # Errors
+///
+/// `immutable-file`.
+pub fn refuse_pinned(dir: &Dir, path: &str) -> Result<(), TreeError> {
+    let stat = root::stat_of(&Root::new(dir)?, path)?;
+    if walk::is_pinned(&stat) {
+        let path = path.to_owned();
+        return Err(TreeError::Immutable { path });
+    }
+    Ok(())
 }
 
 /// Refuses files whose owner and group this user could not give to their copies.

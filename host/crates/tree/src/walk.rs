@@ -183,6 +183,12 @@ impl LiveTree {
         self.found.keys().map(String::as_str)
     }
 
+    /// How long the file at `path` is; nothing where no file was found.
+    pub fn bytes_of(&self, path: &str) -> Option<u64> {
+        let found = self.found.get(path)?;
+        (found.node == FoundNode::File).then_some(found.stamp.bytes)
+    }
+
     /// Symlinks whose target lies outside of the tree: what they lead to is in no generation.
     pub fn symlinks_leading_out(&self) -> Vec<String> {
         let leads_out = |(path, found): (&String, &Found)| match &found.node {
@@ -338,14 +344,13 @@ impl<'a> Walk<'a> {
                 FoundNode::Device
             }
         };
-        let pinned = StatxAttributes::IMMUTABLE | StatxAttributes::APPEND;
         let kind = if stat.stx_attributes.contains(StatxAttributes::MOUNT_ROOT) {
             Some(OddKind::MountPoint)
         } else if node == FoundNode::Directory && device_of(&stat) != self.device {
             Some(OddKind::Subvolume)
         } else if node == FoundNode::Device {
             Some(OddKind::DeviceNode)
-        } else if stat.stx_attributes.intersects(pinned) {
+        } else if is_pinned(&stat) {
             Some(OddKind::Immutable)
         } else {
             None
@@ -362,6 +367,12 @@ impl<'a> Walk<'a> {
         };
         Ok(Some((found, kind)))
     }
+}
+
+/// Whether something is immutable or append-only.
+pub(crate) fn is_pinned(stat: &Statx) -> bool {
+    let pinned = StatxAttributes::IMMUTABLE | StatxAttributes::APPEND;
+    stat.stx_attributes.intersects(pinned)
 }
 
 pub(crate) fn device_of(stat: &Statx) -> (u32, u32) {

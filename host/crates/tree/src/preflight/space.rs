@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use crate::classify::Action;
 use crate::classify::Classified;
+use crate::content;
 use crate::error::TreeError;
 use crate::name;
 use crate::root::Root;
@@ -17,8 +18,12 @@ use crate::walk::LiveTree;
 
 /// File systems give out space in blocks of at least this size.
 const BLOCK_BYTES: u64 = 4096;
-/// What an inventory takes for each path, and then some.
+/// What an inode takes of the same space, where the file system has no table of them (xfs, btrfs).
+const INODE_BYTES: u64 = 1024;
+/// What an inventory and the directory take for each path, beside the path itself.
 const RECORD_BYTES: u64 = 512;
+/// How often a path is written: in its directory, which may be half full, and in the inventory, escaped.
+const PATH_TIMES: u64 = 4;
 /// Journal, history, manifest and other small files beside the tree.
 const RESERVE_BYTES: u64 = 4 * 1024 * 1024;
 const RESERVE_INODES: u64 = 64;
@@ -57,31 +62,39 @@ impl Space {
         };
         let reach = Reach::of(write);
         for (path, action) in &classified.actions {
-            space.add(0, RECORD_BYTES);
+            space.add_name(path);
             match action {
-                Action::Write { bytes, .. } | Action::Seed { bytes, .. } => {
-                    space.add(1, in_blocks(*bytes));
-                }
+                Action::Write { bytes, .. } | Action::Seed { bytes, .. } => space.add_file(*bytes),
                 Action::Remode { stamp, .. } | Action::SeedOfOlder { stamp, .. } => {
-                    space.add(1, in_blocks(stamp.bytes));
+                    space.add_file(stamp.bytes);
                 }
                 Action::Link { stamp, .. } if reach.reaches(name::split(path).0) => {
-                    space.add(1, in_blocks(stamp.bytes));
+                    space.add_file(stamp.bytes);
                 }
-                Action::Directory { .. } | Action::Symlink { .. } => space.add(1, BLOCK_BYTES),
+                Action::Directory { .. } | Action::Symlink { .. } => space.add_file(BLOCK_BYTES),
                 Action::Link { .. } | Action::SeedStands { .. } => {}
             }
         }
         for (path, found) in &live.found {
-            let is_linked = matches!(classified.actions.get(path), Some(Action::Link { .. }));
+            let action = classified.actions.get(path);
+            let is_linked = matches!(action, Some(Action::Link { .. }));
             let is_old = !is_linked && classified.managed(path).is_some();
-            if is_old && found.node == FoundNode::File {
+            match found.node {
                 // It stands for `prepare`, and has its own inode where a step could write.
-                if reach.reaches(name::split(path).0) {
-                    space.add(1, in_blocks(found.stamp.bytes));
+                FoundNode::File if is_old => {
+                    if reach.reaches(name::split(path).0) {
+                        space.add_file(found.stamp.bytes);
+                    }
                 }
-            } else if !classified.is_live(path, found) && classified.is_state(path, found) {
-                space.add(1, RECORD_BYTES.saturating_add(copy_bytes(found)));
+                FoundNode::Directory | FoundNode::Symlink(_) if is_old && action.is_none() => {
+                    space.add_name(path);
+                    space.add_file(BLOCK_BYTES);
+                }
+                _ if !classified.is_live(path, found) && classified.is_state(path, found) => {
+                    space.add_name(path);
+                    space.add_file(copy_bytes(found));
+                }
+                _ => {}
             }
         }
         space.add(
@@ -91,9 +104,20 @@ impl Space {
         space
     }
 
+    /// Counts a file of this length: one that is written beside the tree, too.
+    pub fn add_file(&mut self, bytes: u64) {
+        self.add(1, in_blocks(bytes));
+    }
+
+    fn add_name(&mut self, path: &str) {
+        let path_bytes = PATH_TIMES.saturating_mul(path.len() as u64);
+        self.add(0, RECORD_BYTES.saturating_add(path_bytes));
+    }
+
     fn add(&mut self, inodes: u64, bytes: u64) {
         self.inodes = self.inodes.saturating_add(inodes);
-        self.bytes = self.bytes.saturating_add(bytes);
+        let inode_bytes = inodes.saturating_mul(INODE_BYTES);
+        self.bytes = self.bytes.saturating_add(bytes).saturating_add(inode_bytes);
     }
 
     /// Refuses what does not fit.
@@ -139,12 +163,17 @@ pub fn free(dir: &Dir) -> Result<Free, TreeError> {
     })
 }
 
-/// A copy takes the blocks of the file, because its holes stay holes.
+/// A copy takes the blocks of the original, because holes stay holes; but for those of small files.
 fn copy_bytes(found: &Found) -> u64 {
-    if found.node == FoundNode::File && found.allocated_bytes > 0 {
-        found.allocated_bytes.max(BLOCK_BYTES)
-    } else {
-        BLOCK_BYTES
+    match found.node {
+        FoundNode::File => {
+            let whole = found.stamp.bytes.min(content::SMALL_BYTES);
+            found.allocated_bytes.max(whole)
+        }
+        FoundNode::Directory => found.allocated_bytes.max(BLOCK_BYTES),
+        FoundNode::Symlink(_) | FoundNode::Fifo | FoundNode::Socket | FoundNode::Device => {
+            BLOCK_BYTES
+        }
     }
 }
 
