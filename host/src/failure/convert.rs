@@ -109,6 +109,7 @@ impl From<AdoptError> for Failure {
     fn from(error: AdoptError) -> Self {
         match error {
             AdoptError::Install(error) => error.into(),
+            AdoptError::Tree(error) => error.into(),
             error => {
                 let code = error.code();
                 Self::new(

@@ -21,6 +21,7 @@ use cofferdam_package::keyring::TrustedKey;
 use cofferdam_package::manifest::PackageId;
 use cofferdam_package::verify::VerifiedPackage;
 use cofferdam_tree::TreeError;
+use cofferdam_tree::preflight::refuse_files_of_others;
 use cofferdam_tree::preflight::trial_exchange;
 use cofferdam_tree::preflight::trial_link;
 use cofferdam_tree::verify::Drift;
@@ -269,6 +270,7 @@ fn build(
     if let Some(odd) = walked.odd().first() {
         return Err(odd.clone().into_error().into());
     }
+    refuse_files_of_others(&walked)?;
     let manifest = match &request.source {
         AdoptSource::Package(package) => Some(package.manifest()),
         AdoptSource::Id(_) => None,

@@ -9,6 +9,9 @@
 use std::io;
 
 use cap_std::fs::Dir;
+use rustix::fs::Mode;
+use rustix::fs::OFlags;
+use rustix::fs::ResolveFlags;
 
 use crate::durable;
 use crate::journal::Journal;
@@ -42,6 +45,14 @@ fn is_leftover(journal: &Journal, folder: &str) -> bool {
         .is_none_or(|number| !journal.generations.contains_key(&number))
 }
 
+/// Opens directory `name` in `parent`, unless something is mounted there: that is not ours to collect.
+fn open_without_mounts(parent: &Dir, name: &str) -> io::Result<Dir> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_XDEV;
+    let fd = rustix::fs::openat2(parent, name, flags, Mode::empty(), resolve)?;
+    Ok(Dir::from_std_file(fd.into()))
+}
+
 struct Collection<'a> {
     collected: Vec<String>,
     warnings: &'a mut Vec<String>,
@@ -59,7 +70,7 @@ impl Collection<'_> {
         }
         // The live generation's slot is empty unless a transaction builds in it.
         let live = install.journal.live.to_string();
-        if let Ok(slot) = layout::open_directory(&folder, live.as_ref())
+        if let Ok(slot) = open_without_mounts(&folder, &live)
             && rustix::fs::statat(&slot, layout::TREE, rustix::fs::AtFlags::SYMLINK_NOFOLLOW)
                 .is_ok()
         {
@@ -105,7 +116,7 @@ impl Collection<'_> {
     }
 
     fn open(&mut self, parent: &Dir, name: &str) -> Option<Dir> {
-        match layout::open_directory(parent, name.as_ref()) {
+        match open_without_mounts(parent, name) {
             Ok(folder) => Some(folder),
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
             Err(error) => {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Which processes use a directory: as working directory, by an open file, or by running from it.
+//! Which processes use a directory: as working directory, by an open file, or by running from it; by
+//! whatever name, since it may be mounted once more, or for a container that sees nothing else of us.
 
+use std::collections::HashMap;
 use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::ffi::OsStrExt as _;
@@ -9,6 +11,8 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
+use super::mounts;
+use super::mounts::Mount;
 use crate::error::TreeError;
 
 /// What could be seen of the processes that use a directory.
@@ -43,6 +47,14 @@ pub struct Holder {
 pub fn in_use(directory: &Path) -> Result<InUse, TreeError> {
     let own = rustix::process::getpid().as_raw_nonzero().get();
     let processes = fs::read_dir("/proc").map_err(|error| TreeError::io("list", "/proc", error))?;
+    let mounts = mounts::read(Path::new(mounts::OWN))?;
+    let mut names = Names {
+        directory,
+        ours: mounts::names(directory, &mounts, &mounts),
+        namespace: fs::read_link("/proc/self/ns/mnt").ok(),
+        mounts,
+        elsewhere: HashMap::new(),
+    };
     let mut in_use = InUse::default();
     for process in processes.flatten() {
         let name = process.file_name();
@@ -52,7 +64,7 @@ pub fn in_use(directory: &Path) -> Result<InUse, TreeError> {
         if i32::try_from(pid) == Ok(own) {
             continue;
         }
-        match uses(&process.path(), directory) {
+        match uses(&process.path(), names.of(&process.path())) {
             Seen::Nothing => {}
             Seen::Hidden => in_use.hidden += 1,
             Seen::Uses(how, path) => {
@@ -72,17 +84,45 @@ pub fn in_use(directory: &Path) -> Result<InUse, TreeError> {
     Ok(in_use)
 }
 
+/// The names that a directory has for processes.
+struct Names<'a> {
+    directory: &'a Path,
+    mounts: Vec<Mount>,
+    /// Where this process is.
+    namespace: Option<PathBuf>,
+    ours: Vec<PathBuf>,
+    /// In other mount namespaces, each of which many processes may share.
+    elsewhere: HashMap<PathBuf, Vec<PathBuf>>,
+}
+
+impl Names<'_> {
+    /// Its names for one process; ours where that process does not let us look.
+    fn of(&mut self, process: &Path) -> &[PathBuf] {
+        let namespace = fs::read_link(process.join("ns/mnt")).ok();
+        let Some(other) = namespace.filter(|other| Some(other) != self.namespace.as_ref()) else {
+            return &self.ours;
+        };
+        self.elsewhere.entry(other).or_insert_with(|| {
+            match mounts::read(&process.join("mountinfo")) {
+                Ok(theirs) => mounts::names(self.directory, &self.mounts, &theirs),
+                Err(_) => self.ours.clone(),
+            }
+        })
+    }
+}
+
 enum Seen {
     Nothing,
     Hidden,
     Uses(&'static str, PathBuf),
 }
 
-/// The strongest use that a process makes of the directory: running from it, writing below it, and only
-/// then reading, standing in it and mapping.
-fn uses(process: &Path, directory: &Path) -> Seen {
+/// The strongest use that a process makes of a directory with these names: running from it, writing below
+/// it, and only then reading, standing in it and mapping.
+fn uses(process: &Path, names: &[PathBuf]) -> Seen {
+    let is_below = |path: &Path| names.iter().any(|name| path.starts_with(name));
     let leads_to = |name: &str| match fs::read_link(process.join(name)) {
-        Ok(path) if path.starts_with(directory) => Ok(Some(path)),
+        Ok(path) if is_below(&path) => Ok(Some(path)),
         Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => Err(error),
         // A kernel thread has none, and a process that ended has nothing.
         Ok(_) | Err(_) => Ok(None),
@@ -100,7 +140,7 @@ fn uses(process: &Path, directory: &Path) -> Seen {
         .flatten()
     {
         if let Ok(path) = fs::read_link(descriptor.path())
-            && path.starts_with(directory)
+            && is_below(&path)
         {
             if is_writable(process, &descriptor.file_name()) {
                 return Seen::Uses("fd", path);
@@ -117,7 +157,7 @@ fn uses(process: &Path, directory: &Path) -> Seen {
     }
     let maps = fs::read(process.join("maps")).unwrap_or_default();
     mapped(&maps)
-        .find(|path| path.starts_with(directory))
+        .find(|path| is_below(path))
         .map_or(Seen::Nothing, |path| Seen::Uses("maps", path.to_owned()))
 }
 
