@@ -463,38 +463,4 @@ fn refusal(error: ConfigError) -> ConfigRefusal {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_no_step_can_read_hides_no_change_of_another_key() {
-        for (format, found) in [
-            (
-                Format::Toml,
-                "since = 1979-05-27\nnot = nan\n[net]\nport = 80\n",
-            ),
-            (
-                Format::Json,
-                "{\"none\": null, \"twice\": 1, \"twice\": 2, \"net\": {\"port\": 80}}\n",
-            ),
-            (
-                Format::Yaml,
-                "none: ~\nanchor: &a {x: 1}\nsame: *a\nnet:\n  port: 80\n",
-            ),
-        ] {
-            let file = ConfigFile {
-                found: Some(found.into()),
-                format,
-                secret: KeyGlobSet::default(),
-            };
-            let files = BTreeMap::from([("agent".to_owned(), file)]);
-            let mut session = ConfigSession::open(files).unwrap();
-            let all = || KeyGlobSet::parse(&["**".to_owned()]).unwrap();
-            let mut keys = session.for_step(all(), all());
-            keys.set("net.port", &8080.into()).unwrap();
-            let changes = session.changes();
-            let keys: Vec<&str> = changes.iter().map(|change| change.key.as_str()).collect();
-            assert_eq!(keys, ["agent:net.port"], "{format}");
-        }
-    }
-}
+mod tests;

@@ -39,6 +39,7 @@ use crate::leftovers;
 use crate::lock::Lock;
 use crate::open::Install;
 use crate::outside;
+use crate::owed;
 use crate::ready::Ready;
 use crate::recover;
 use crate::recover::RecoveredAction;
@@ -171,7 +172,7 @@ fn interrupted(doing: &'static str, source: InstallError) -> Failure {
 fn after(mut install: Install, lock: Lock, now_unix_s: u64) -> Ready {
     let mut warnings = Vec::new();
     if install.journal.condemning.is_some()
-        && let Err(error) = recover::catch_up_condemned(&mut install)
+        && let Err(error) = owed::catch_up_condemned(&mut install)
     {
         warnings.push(error.to_string());
     }

@@ -41,6 +41,7 @@ mod leftovers;
 mod lock;
 mod open;
 mod outside;
+mod owed;
 mod ready;
 mod recover;
 mod refused;

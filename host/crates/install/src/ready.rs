@@ -18,7 +18,7 @@ use crate::layout::Site;
 use crate::lock;
 use crate::lock::Lock;
 use crate::open::Install;
-use crate::recover;
+use crate::owed;
 use crate::recover::write_journal;
 use crate::refused;
 use crate::refused::Condemned;
@@ -85,7 +85,7 @@ impl Ready {
         };
         // Before: nothing. After: decided, and moved into the list here or by the next command.
         write_journal(&mut self.install, next)?;
-        recover::catch_up_condemned(&mut self.install)
+        owed::catch_up_condemned(&mut self.install)
     }
 
     /// Lifts the condemnation of every package with this version; answers with what was lifted.
@@ -155,7 +155,7 @@ impl Ready {
     /// # Errors
     /// The history is damaged or cannot be written, or the journal cannot.
     pub fn append_history(&mut self, entries: Vec<Entry>) -> Result<(), InstallError> {
-        recover::append_history(&mut self.install, entries)
+        owed::append_history(&mut self.install, entries)
     }
 
     /// Stops caring: the install stays as it is, the state directory goes, with every kept

@@ -7,22 +7,17 @@
 //! loop, so there is one code for both, and a crash while undoing is a crash like any other. Acting
 //! never removes a tree that the journal names.
 //!
-//! What was decided and is owed (a condemnation, a history record, the service) is caught up here
-//! too.
+//! What was decided and is owed (a condemnation, a history record, the service) is caught up next, in
+//! [`crate::owed`].
 
 use std::path::PathBuf;
 
 use serde::Serialize;
-use serde_json::json;
 
 use crate::agreement::whose_live_tree;
 use crate::durable;
 use crate::error::Doing as _;
 use crate::error::InstallError;
-use crate::history;
-use crate::history::Entry;
-use crate::history::HistoryEnd;
-use crate::history::RecordKind;
 use crate::journal::ConfigSwap;
 use crate::journal::Journal;
 use crate::journal::LastTransaction;
@@ -43,8 +38,8 @@ use crate::leftovers;
 use crate::lock::Lock;
 use crate::open::Install;
 use crate::outside;
+use crate::owed;
 use crate::ready::Ready;
-use crate::refused;
 use crate::refused::Condemned;
 
 /// The longest way to rest takes three: withdraw, move back, discard. More means that an action has
@@ -134,7 +129,7 @@ impl Locked {
         let action = settle(&mut install, &End::CutOff, now_unix_s, &mut collected)?;
         let condemning = install.journal.condemning.clone();
         let condemned = condemning.filter(|new| before.condemning.as_ref() != Some(new));
-        let mut warnings = catch_up(&mut install, now_unix_s);
+        let mut warnings = owed::catch_up(&mut install, now_unix_s);
         warnings.extend(record_live_tree(&mut install)?);
         let mut ready = Ready { install, lock };
         collected.extend(leftovers::collect(&ready.install, &mut warnings));
@@ -417,85 +412,6 @@ fn remove_if_waiting(temporary: &PathBuf) -> Result<(), InstallError> {
         return Ok(());
     }
     outside::remove_waiting(temporary).doing(|| format!("remove `{}`", temporary.display()))
-}
-
-/// What the journal owes to the other files; answers with what could not be done yet, and why.
-fn catch_up(install: &mut Install, now_unix_s: u64) -> Vec<String> {
-    let mut warnings = Vec::new();
-    if let Err(error) = catch_up_condemned(install) {
-        warnings.push(format!("condemned packages: {error}"));
-    }
-    if let Err(error) = catch_up_history(install, now_unix_s) {
-        warnings.push(format!("history: {error}"));
-    }
-    warnings
-}
-
-/// What was condemned goes into the list.
-pub(crate) fn catch_up_condemned(install: &mut Install) -> Result<(), InstallError> {
-    let Some(condemned) = install.journal.condemning.clone() else {
-        return Ok(());
-    };
-    let state = install.place.state();
-    let list = refused::with(refused::read(state)?, Some(&condemned));
-    // Before: owed. After: in the file, and still owed, which adds nothing when it is done again.
-    refused::write(state, list)?;
-    let next = Journal {
-        condemning: None,
-        ..install.journal.clone()
-    };
-    // Before: owed, as above. After: not owed.
-    write_journal(install, next)
-}
-
-/// A transaction that ended without its record, because of a crash, gets a short one; and the journal
-/// learns of records that were written just before one.
-fn catch_up_history(install: &mut Install, now_unix_s: u64) -> Result<(), InstallError> {
-    let history = history::read(install.place.state(), 1)?;
-    let is_known = |last: &LastTransaction| {
-        history.records.iter().rev().any(|record| {
-            record.kind == RecordKind::Transaction && record.txid.as_deref() == Some(&last.txid)
-        })
-    };
-    let missing = install.journal.last.clone().filter(|last| !is_known(last));
-    let whole = history.reaching(install.journal.history.as_ref());
-    if let Some(last) = missing {
-        let entry = Entry {
-            at_unix_s: now_unix_s,
-            txid: Some(last.txid.clone()),
-            kind: RecordKind::Transaction,
-            body: json!({ "caught_up": true, "last": last }),
-        };
-        append_history(install, vec![entry])?;
-    } else if let Ok(history) = &whole {
-        note_end(install, history.end)?;
-    }
-    whole?;
-    Ok(())
-}
-
-/// Adds records to the history, and tells the journal of them.
-pub(crate) fn append_history(
-    install: &mut Install,
-    entries: Vec<Entry>,
-) -> Result<(), InstallError> {
-    let known = install.journal.history;
-    // Before: nothing is recorded. In the middle: the first of them. After: all are, and the journal does not know
-    // it, which the next command puts right.
-    let end = history::append(install.place.state(), known.as_ref(), entries)?;
-    note_end(install, end)
-}
-
-fn note_end(install: &mut Install, end: Option<HistoryEnd>) -> Result<(), InstallError> {
-    if install.journal.history == end {
-        return Ok(());
-    }
-    let next = Journal {
-        history: end,
-        ..install.journal.clone()
-    };
-    // Before: the history is longer than the journal says. After: records that are cut off are missed.
-    write_journal(install, next)
 }
 
 /// What recovery would do about what is there, for those who only look.

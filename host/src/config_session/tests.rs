@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+//! A change is told whatever else a file holds, and a step's record of keys stays small.
+
+use super::*;
+
+#[test]
+fn what_no_step_can_read_hides_no_change_of_another_key() {
+    for (format, found) in [
+        (
+            Format::Toml,
+            "since = 1979-05-27\nnot = nan\n[net]\nport = 80\n",
+        ),
+        (
+            Format::Json,
+            "{\"none\": null, \"twice\": 1, \"twice\": 2, \"net\": {\"port\": 80}}\n",
+        ),
+        (
+            Format::Yaml,
+            "none: ~\nanchor: &a {x: 1}\nsame: *a\nnet:\n  port: 80\n",
+        ),
+    ] {
+        let file = ConfigFile {
+            found: Some(found.into()),
+            format,
+            secret: KeyGlobSet::default(),
+        };
+        let files = BTreeMap::from([("agent".to_owned(), file)]);
+        let mut session = ConfigSession::open(files).unwrap();
+        let all = || KeyGlobSet::parse(&["**".to_owned()]).unwrap();
+        let mut keys = session.for_step(all(), all());
+        keys.set("net.port", &8080.into()).unwrap();
+        let changes = session.changes();
+        let keys: Vec<&str> = changes.iter().map(|change| change.key.as_str()).collect();
+        assert_eq!(keys, ["agent:net.port"], "{format}");
+    }
+}
+
+#[test]
+fn names_of_keys_are_recorded_as_far_as_there_is_room_and_the_rest_is_counted() {
+    let file = ConfigFile {
+        found: Some(b"[net]\nport = 80\n".to_vec()),
+        format: Format::Toml,
+        secret: KeyGlobSet::default(),
+    };
+    let files = BTreeMap::from([("agent".to_owned(), file)]);
+    let mut session = ConfigSession::open(files).unwrap();
+    let net = KeyGlobSet::parse(&["net.*".to_owned()]).unwrap();
+    let mut keys = session.for_step(net, KeyGlobSet::default());
+    keys.get("net.port").unwrap();
+    for number in 0..2000 {
+        let key = format!("k{number}.{}", "x".repeat(900));
+        keys.get(&key).unwrap_err();
+        keys.get(&key).unwrap_err();
+    }
+    let touched = keys.into_touched();
+    assert_eq!(touched.read, BTreeSet::from(["agent:net.port".to_owned()]));
+    let bytes: usize = touched.denied.iter().map(String::len).sum();
+    assert!(bytes <= RECORDED_KEY_BYTES && touched.denied.len() > 100);
+    let twice = 2 * (2000 - touched.denied.len() as u64);
+    assert_eq!(touched.not_listed, twice);
+}
