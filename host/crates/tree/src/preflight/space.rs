@@ -81,10 +81,8 @@ impl Space {
             let is_old = !is_linked && classified.managed(path).is_some();
             match found.node {
                 // It stands for `prepare`, and has its own inode where a step could write.
-                FoundNode::File if is_old => {
-                    if reach.reaches(name::split(path).0) {
-                        space.add_file(found.stamp.bytes);
-                    }
+                FoundNode::File if is_old && reach.reaches(name::split(path).0) => {
+                    space.add_file(found.stamp.bytes);
                 }
                 FoundNode::Directory | FoundNode::Symlink(_) if is_old && action.is_none() => {
                     space.add_name(path);
