@@ -38,6 +38,7 @@ use crate::bench::note;
 use crate::class::Class;
 use crate::facts::RECOVERED;
 use crate::machine::Machine;
+use crate::plan::Chance;
 use crate::point;
 use crate::say;
 use crate::scenario::Scenario;
@@ -51,8 +52,9 @@ use recording::Recording;
 /// Which cuts are tried.
 #[derive(Clone, Copy, Debug)]
 pub enum Chosen {
-    /// At most so many of each class and kind, on every file system.
-    Each(usize),
+    /// At most so many of each class and kind, on every file system; by chance, which this seed makes
+    /// the same each time.
+    Each(usize, u64),
     /// The one of this number, on this file system.
     One(FileSystem, u64),
 }
@@ -233,9 +235,14 @@ impl Block<'_> {
         for ((kind, class), cuts) in kinds {
             let of_kind = |cut: &Cut| (kind.clone(), class, *cut);
             match self.chosen {
-                Chosen::Each(most) => {
-                    let count = cuts.len().min(most);
-                    let spread = (0..count).map(|place| &cuts[place * cuts.len() / count]);
+                Chosen::Each(most, seed) => {
+                    // One from each of as many equal parts.
+                    let (mut chance, parts) = (Chance::new(seed), cuts.len().min(most));
+                    let spread = (0..parts).map(|part| {
+                        let begin = part * cuts.len() / parts;
+                        let length = (part + 1) * cuts.len() / parts - begin;
+                        &cuts[begin + chance.up_to(length as u64) as usize - 1]
+                    });
                     chosen.extend(spread.map(of_kind));
                 }
                 Chosen::One(_, number) => {

@@ -199,7 +199,7 @@ fn cut_disks(
     whole: &mut Report,
 ) -> Result<(), String> {
     let chosen = match &asked.point {
-        None => Chosen::Each(1),
+        None => Chosen::Each(1, asked.seed.unwrap_or(1)),
         Some(point) => one_cut(point)?,
     };
     if let Err(reason) = block::is_possible(bench) {
