@@ -29,6 +29,7 @@ mod in_use;
 mod interop;
 mod keys;
 mod layering;
+mod lies;
 mod looking;
 mod model;
 mod names;

@@ -39,6 +39,15 @@ pub(crate) use step_by_step::step_by_step;
 /// When every test package was made, in seconds since 1970.
 pub(crate) const CREATED: &str = "1700000000";
 
+/// Runs its arguments as a command, and tells on its last line how many KiB that had resident at most.
+const MEASURE: &str = "
+import resource, subprocess, sys
+ended = subprocess.run(sys.argv[1:]).returncode
+peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+sys.stderr.write(f'\\n{peak}\\n')
+sys.exit(ended)
+";
+
 static GUESTS: LazyLock<PathBuf> = LazyLock::new(|| {
     cofferdam_guests::build(Path::new(env!("CARGO_TARGET_TMPDIR"))).expect("guests that build")
 });
@@ -110,6 +119,24 @@ impl Machine {
         self.clean(&mut command);
         command.args(arguments);
         command
+    }
+
+    /// Runs the command to its end from a small process of its own, and says how many bytes it had resident at
+    /// most. (Of a process that we start, the kernel counts what *we* had at that moment, too.)
+    #[must_use = "a command that may fail is to be judged"]
+    pub(crate) fn run_measured<I: AsRef<OsStr>>(
+        &self,
+        arguments: impl IntoIterator<Item = I>,
+    ) -> (Ran, u64) {
+        let mut command = Command::new("python3");
+        self.clean(&mut command);
+        command
+            .args(["-c", MEASURE, env!("CARGO_BIN_EXE_cofferdam")])
+            .args(arguments);
+        let ran = Ran::of(&mut command);
+        let peak_kib = ran.stderr.lines().last().and_then(|line| line.parse().ok());
+        let peak_kib: u64 = peak_kib.unwrap_or_else(|| panic!("not measured: {ran:?}"));
+        (ran, peak_kib * 1024)
     }
 
     /// Takes everything out of a command's environment that is not the machine's.
