@@ -126,6 +126,10 @@ impl Engine {
         loop {
             let step = child.line.receive(Some(deadline)).and_then(|said| {
                 let reply = match said {
+                    // Each beginning gives the step its time: there is one.
+                    Said::Started(_) if !walls.is_empty() => {
+                        return Err(LineError::Bad("it began twice".to_owned()));
+                    }
                     Said::Started(stand) => {
                         *walls = stand;
                         walls.push(child.wall());

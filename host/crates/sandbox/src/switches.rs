@@ -75,6 +75,8 @@ pub enum Deed {
     TakeMemory,
     /// Never ends, inside the host's own code.
     Hang,
+    /// Says again and again that the step's time begins.
+    StartOver,
 }
 
 #[cfg(feature = "test-switches")]

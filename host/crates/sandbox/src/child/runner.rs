@@ -181,7 +181,7 @@ fn run(ready: Ready, line: &Arc<Line>) -> Result<(Verdict, StepRecord), LineErro
             }
             #[cfg(feature = "test-switches")]
             if let Some(deed) = switches.rogue {
-                let outcome = crate::rogue::commit(deed, tree.as_fd());
+                let outcome = crate::rogue::commit(deed, tree.as_fd(), &steps_line);
                 let _ = done.send(Err(format!("{deed:?}: {outcome:?}")));
                 return;
             }

@@ -209,15 +209,25 @@ fn landlock_alone_keeps_a_rogue_runner_from_the_network_programs_and_signals() {
 #[test]
 fn a_runner_that_takes_all_memory_or_hangs_is_ended() {
     let mut bench = bench();
-    bench.limits.time = std::time::Duration::from_secs(1);
     let ran = rogue(&bench, Deed::TakeMemory, Switches::default());
     assert_eq!(ran.code(), "step-killed", "{}", ran.message());
     assert!(ran.outcome.record.lost, "nobody knows what it did");
+    bench.limits.time = std::time::Duration::from_secs(1);
     let ran = rogue(&bench, Deed::Hang, Switches::default());
     assert_eq!(ran.code(), "step-timed-out", "{}", ran.message());
     assert!(ran.message().contains("hung"), "{}", ran.message());
     let record = &ran.outcome.record;
     assert!(record.lost && record.usage.time_ms >= 1000, "{record:?}");
+}
+
+/// Otherwise it could have as much of the host's time as it likes.
+#[test]
+fn a_runner_that_begins_twice_is_ended() {
+    let mut bench = bench();
+    bench.limits.time = std::time::Duration::from_secs(1);
+    let ran = rogue(&bench, Deed::StartOver, Switches::default());
+    assert_eq!(ran.code(), "step-killed", "{}", ran.message());
+    assert!(ran.message().contains("twice"), "{}", ran.message());
 }
 
 /// What the test of the shipped binary looks for is there where the switches are.
