@@ -62,6 +62,15 @@ pub(super) fn instance_bomb() {
 }
 
 #[test]
+pub(super) fn resource_bomb() {
+    fails(
+        "resource_bomb",
+        "step-trapped",
+        "store handle limit exceeded",
+    );
+}
+
+#[test]
 pub(super) fn deep_recursion() {
     fails("deep_recursion", "step-trapped", "recursion without end");
 }

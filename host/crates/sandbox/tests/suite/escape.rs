@@ -310,6 +310,36 @@ fn fifos_and_sockets_never_open_and_never_hang() {
 }
 
 #[test]
+fn devices_never_open() {
+    let bench = Bench::writable();
+    let made = [
+        ("data/null", rustix::fs::FileType::CharacterDevice, (1, 3)),
+        ("data/loop", rustix::fs::FileType::BlockDevice, (7, 0)),
+    ]
+    .map(|(path, kind, (major, minor))| {
+        let mode = rustix::fs::Mode::from_raw_mode(0o666);
+        let device = rustix::fs::makedev(major, minor);
+        rustix::fs::mknodat(rustix::fs::CWD, bench.path(path), kind, mode, device)
+    });
+    if made.contains(&Err(rustix::io::Errno::PERM)) {
+        println!("skipped: only root makes device nodes");
+        return;
+    }
+    for path in ["/data/null", "/data/loop"] {
+        bench.refuses(&[
+            (&format!("read {path}"), DENIED),
+            (&format!("write {path} x"), DENIED),
+            (&format!("append {path} x"), DENIED),
+            (&format!("cut {path} 0"), DENIED),
+            (&format!("copy {path} /data/copy"), DENIED),
+            (&format!("rename {path} /data/moved"), DENIED),
+            (&format!("touch {path}"), DENIED),
+            ("list /data", "ok a"),
+        ]);
+    }
+}
+
+#[test]
 fn names_that_mislead_cannot_be_made() {
     let long = format!("new /data/{}", "n".repeat(256));
     let deep = format!("new /data/{}x", "d/".repeat(3000));
