@@ -93,7 +93,7 @@ fn state_takes_no_space_twice_where_the_file_system_can_share_it() {
         let (old, new) = versions(&machine);
         let install = machine.adopted(&old);
         fill(install);
-        let noise: Vec<u8> = (0..STATE_BYTES).map(|at| (at * at >> 7) as u8).collect();
+        let noise: Vec<u8> = (0..STATE_BYTES).map(|at| ((at * at) >> 7) as u8).collect();
         fs::write(Path::new(install).join("data/big"), noise).unwrap();
         let free_bytes = || {
             let opened = fs::File::open(install).unwrap();
@@ -121,11 +121,11 @@ fn an_install_that_is_a_mount_point_is_refused_whatever_is_mounted() {
     let machine = Machine::new();
     let install = machine.str("opt/agent");
     fs::create_dir(install).unwrap();
-    let Some(_memory) = Mount::fresh(Disk::Tmpfs("size=1m"), Path::new(install)) else {
+    let Some(memory) = Mount::fresh(Disk::Tmpfs("size=1m"), Path::new(install)) else {
         return;
     };
     adopt_refused(&machine, install, "different-file-system");
-    drop(_memory);
+    drop(memory);
     let Some(_itself) = Mount::bind(install, install) else {
         return;
     };
