@@ -62,7 +62,7 @@ impl Small {
         sparse.set_len(60 << 10).unwrap();
         let big = fs::File::create(at("data/deep/er/big")).unwrap();
         big.set_len(64 << 20).unwrap();
-        big.write_all_at(&[b'b'; 300 << 10], 1 << 20).unwrap();
+        big.write_all_at(&vec![b'b'; 300 << 10], 1 << 20).unwrap();
         for step in 1..=2 {
             let line = |number| format!("fill data/made-{step}-{number} {KIB_EACH}\n");
             let script: String = (0..FILES_EACH).map(line).collect();

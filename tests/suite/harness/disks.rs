@@ -8,7 +8,6 @@
 
 use std::ffi::OsStr;
 use std::fs::File;
-use std::io::Write;
 use std::path::Path;
 use std::path::PathBuf;
 use std::process::Command;
@@ -51,7 +50,7 @@ impl Mount {
         let tool = match disk {
             Disk::Tmpfs(options) => {
                 let options = format!("mode=0755,{options}");
-                return Self::of(["-t", "tmpfs", "-o", &options, "tmpfs"], at);
+                return Self::of(&["-t", "tmpfs", "-o", &options, "tmpfs"], at);
             }
             Disk::Ext4 { .. } => {
                 "mkfs.ext4 -q -F -E nodiscard,lazy_itable_init=1,lazy_journal_init=1"
@@ -75,7 +74,7 @@ impl Mount {
         let made = made.expect("`cargo xtask test` installs the tools that make file systems");
         assert!(made.status.success(), "{disk:?}: {made:?}");
         let mounted = Self::of(
-            [OsStr::new("-o"), OsStr::new("loop"), image.as_os_str()],
+            &[OsStr::new("-o"), OsStr::new("loop"), image.as_os_str()],
             at,
         );
         std::fs::remove_file(image).unwrap();
@@ -85,7 +84,7 @@ impl Mount {
     /// A directory once more at another; none, with the reason printed, where this machine cannot.
     pub(crate) fn bind(from: impl AsRef<Path>, at: impl AsRef<Path>) -> Option<Self> {
         Self::of(
-            [OsStr::new("--bind"), from.as_ref().as_os_str()],
+            &[OsStr::new("--bind"), from.as_ref().as_os_str()],
             at.as_ref(),
         )
     }
@@ -98,7 +97,7 @@ impl Mount {
         }
         let [lower, upper, work] = [lower, &upper, &work].map(|path| path.display());
         let options = format!("lowerdir={lower},upperdir={upper},workdir={work}");
-        Self::of(["-t", "overlay", "-o", &options, "overlay"], at)
+        Self::of(&["-t", "overlay", "-o", &options, "overlay"], at)
     }
 
     /// The same file system, for reading only or for writing again.
@@ -107,7 +106,7 @@ impl Mount {
         mount(["-o".as_ref(), options.as_ref(), self.at.as_os_str()]).unwrap();
     }
 
-    fn of<W: AsRef<OsStr>, const N: usize>(what: [W; N], at: &Path) -> Option<Self> {
+    fn of<W: AsRef<OsStr>, const N: usize>(what: &[W; N], at: &Path) -> Option<Self> {
         if let Err(reason) = OWN_NAMESPACE.with(Clone::clone) {
             skip(&reason);
             return None;
@@ -137,12 +136,9 @@ impl Drop for Mount {
 /// What `mount` says where the kernel lacks something; anything else is a mistake of the test.
 const LACKING: [&str; 2] = ["unknown filesystem type", "failed to setup loop device"];
 
+#[expect(clippy::print_stderr, reason = "a test that is skipped says why")]
 fn skip(reason: &str) {
-    writeln!(
-        std::io::stderr(),
-        "SKIPPED, as this machine cannot: {reason}"
-    )
-    .unwrap();
+    eprintln!("SKIPPED, as this machine cannot: {reason}");
 }
 
 thread_local! {
