@@ -85,7 +85,6 @@ fn what_was_synced_with_its_directory_is_there() {
     for script in [
         "printf 12345678 > x; sync x; sync .",
         "printf 12345678 > x; sync -f .",
-        "printf 12345678 > x; sync",
     ] {
         assert_eq!(after(script, &["x"], any), set(["12345678"]), "{script}");
     }
