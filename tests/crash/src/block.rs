@@ -44,6 +44,7 @@ use crate::say;
 use crate::scenario::Scenario;
 use crate::stand::Stand;
 use crate::stand::Violation;
+use crate::sys;
 use crate::untouched::Untouched;
 use cuts::Cut;
 use disks::Disks;
@@ -100,12 +101,17 @@ pub fn is_possible(bench: &Bench) -> io::Result<()> {
     })
 }
 
-/// What is mounted is seen by one thread only.
+/// What is mounted is seen by one thread only, and what is open there is open for nobody else: a process
+/// that another thread is just about to start would hold it, and keep it from being unmounted.
 fn on_a_thread<E>(work: impl FnOnce() -> Result<(), E> + Send) -> Result<(), E>
 where
     E: From<io::Error> + Send,
 {
-    let joined = std::thread::scope(|scope| scope.spawn(work).join());
+    let alone = || {
+        sys::forget_descriptors()?;
+        work()
+    };
+    let joined = std::thread::scope(|scope| scope.spawn(alone).join());
     joined.unwrap_or_else(|_panicked| Err(io::Error::other("it panicked").into()))
 }
 

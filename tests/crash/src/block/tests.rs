@@ -17,6 +17,7 @@ use super::disks::Disks;
 use super::drives::Asked;
 use super::drives::Event;
 use super::image::Image;
+use super::on_a_thread;
 use super::recording::Recording;
 
 const SECTOR: usize = 512;
@@ -196,9 +197,6 @@ fn a_sync_is_a_flush_and_what_was_flushed_is_found() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path().canonicalize().unwrap();
     for kind in FILE_SYSTEMS {
-        std::thread::scope(|scope| {
-            let done = scope.spawn(|| a_sync_is_a_flush(kind, &folder)).join();
-            done.unwrap().unwrap();
-        });
+        on_a_thread(|| a_sync_is_a_flush(kind, &folder)).unwrap();
     }
 }
