@@ -215,7 +215,7 @@ fn open(path: &Path) -> io::Result<Option<OwnedFd>> {
 
 fn real_path(descriptor: impl AsFd) -> io::Result<PathBuf> {
     use rustix::fd::AsRawFd as _;
-    let link = format!("/proc/self/fd/{}", descriptor.as_fd().as_raw_fd());
+    let link = format!("/proc/thread-self/fd/{}", descriptor.as_fd().as_raw_fd());
     let path = rustix::fs::readlink(link, Vec::new())?;
     Ok(PathBuf::from(OsString::from_vec(path.into_bytes())))
 }
