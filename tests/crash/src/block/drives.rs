@@ -8,6 +8,7 @@
 //! block layer hears that it is done. (The loop device says that it has a volatile cache and cannot force
 //! a single write through it; so the block layer makes a flush of each forced write.)
 
+use std::fs::File;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
@@ -37,6 +38,7 @@ use fuser::ReplyWrite;
 use fuser::Request;
 use fuser::Session;
 use fuser::WriteFlags;
+use nix::sched::CloneFlags;
 
 use super::image::Image;
 use crate::sys;
@@ -183,6 +185,11 @@ pub(crate) fn serve(
     let serving = std::thread::spawn(move || {
         sys::forget_descriptors()?;
         let session = Session::new(served, at, &Config::default())?;
+        // Out of the namespace with the disks: were this the last thread there when the bench is
+        // killed, it would unmount them, and wait for itself to answer.
+        let outside = File::open(format!("/proc/{}/ns/mnt", std::process::id()))?;
+        nix::sched::unshare(CloneFlags::CLONE_FS)?;
+        nix::sched::setns(outside, CloneFlags::CLONE_NEWNS)?;
         // Nobody waits any more where this fails.
         let _told = ready.send(());
         session.run()
