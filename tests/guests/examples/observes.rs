@@ -59,18 +59,18 @@ fn world(seen: &mut String) -> Result<()> {
     let filled = unsafe { libc::getentropy(random.as_mut_ptr().cast(), random.len()) };
     writeln!(seen, "random {filled} {random:?}")?;
 
-    let (zero, one) = (black_box(0.0_f64), black_box(-1.0_f64));
+    let (zero, none, one) = (black_box(0.0_f64), black_box(0.0_f64), black_box(-1.0_f64));
     let odd = [
-        zero / zero,
+        none / zero,
         one.sqrt(),
         f64::INFINITY * zero,
-        -(zero / zero),
+        -(none / zero),
         f64::NAN + one,
     ];
     writeln!(seen, "floats {:x?}", odd.map(f64::to_bits))?;
-    let (zero, one) = (black_box(0.0_f32), black_box(-1.0_f32));
+    let (zero, none, one) = (black_box(0.0_f32), black_box(0.0_f32), black_box(-1.0_f32));
     let odd = [
-        zero / zero,
+        none / zero,
         one.sqrt(),
         f32::INFINITY * zero,
         f32::from_bits(0x7fa0_0001) + one,

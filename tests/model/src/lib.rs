@@ -2,10 +2,10 @@
 //! The model test: random sequences of updates, crashes, roll backs, full disks and accidents on a real
 //! install, against a model in memory of what that install must be.
 //!
-//! The model ([`model`]) is written from the design, in a few maps and numbers, and knows nothing of the
-//! product. The driver ([`driver`]) runs the real binary, kills it under the tracer of the crash bench, and
+//! The model (`model`) is written from the design, in a few maps and numbers, and knows nothing of the
+//! product. The driver (`driver`) runs the real binary, kills it under the tracer of the crash bench, and
 //! after each action compares everything that is found with the model, invariant by invariant
-//! ([`invariants`]). A sequence follows from its seed, so that what failed can be had again: seeds that
+//! (`invariants`). A sequence follows from its seed, so that what failed can be had again: seeds that
 //! failed once are kept in [`REGRESSIONS`] and come first.
 //!
 //! The suite runs a few sequences; `cargo xtask soak` runs them for as long as somebody likes, with a

@@ -15,6 +15,10 @@ use crate::stage::Stage;
 use crate::tests::world::Package;
 use crate::tests::world::World;
 
+#[expect(
+    clippy::unnecessary_wraps,
+    reason = "what is compared with it may be none"
+)]
 fn file(content: &str) -> Option<Content> {
     Some(Content::File {
         bytes: content.len() as u64,
