@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Power cuts below real file systems: the commands of a scenario run on disks that log every write and
-//! every flush ([`drives`], [`recording`]); then the disks that a cut may leave are built from the log
-//! ([`cuts`]), the real kernel mounts them and replays their journals, and the machine is recovered and
+//! every flush (`drives`, `recording`); then the disks that a cut may leave are built from the log
+//! (`cuts`), the real kernel mounts them and replays their journals, and the machine is recovered and
 //! judged as after any other crash.
 //!
 //! Nothing is assumed here about what a file system promises: ext4, xfs and btrfs show it. The install

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Power cuts: the disks that may be found after one, built from the log of operations of a run.
 //!
-//! What was synced is there ([`durability`]). Of what was not, anything may be there or not, as far as
+//! What was synced is there (`durability`). Of what was not, anything may be there or not, as far as
 //! one of two models allows ([`cuts`]):
 //!
 //! - *minimal*: what POSIX promises and no more. Every pending change of a name, of an inode or of
@@ -17,8 +17,8 @@
 //! not, in both directories alike, and counts as durable when both were synced; and a directory has
 //! one name.
 //!
-//! A state is a disk in memory ([`state`]). It is laid down at the place of the machine that the run
-//! was made on ([`crate::laid`]), recovered by the real product, and judged like any other crash.
+//! A state is a disk in memory (`state`). It is laid down at the place of the machine that the run
+//! was made on (`crate::laid`), recovered by the real product, and judged like any other crash.
 
 pub mod cuts;
 mod durability;
