@@ -88,11 +88,17 @@ fn suites(repo: &Repo, nextest: bool) -> Vec<Suite> {
             continue;
         }
         let shown = folder.strip_prefix(&repo.root).unwrap_or(&folder);
+        // What can be tested natively: libraries, and the tool, which is a program alone.
+        let targets = if folder.ends_with("guest-sdk/tool") {
+            "--bins"
+        } else {
+            "--lib"
+        };
         suites.push(Suite {
             name: format!("{}, natively", shown.display()),
             work: Work::Tool(
                 Tool::cargo()
-                    .args(["test", "--workspace", "--lib", "--no-fail-fast"])
+                    .args(["test", "--workspace", targets, "--no-fail-fast"])
                     .within(&folder)
                     .env("CARGO_TARGET_DIR", target),
             ),
