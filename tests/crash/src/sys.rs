@@ -201,7 +201,11 @@ pub(crate) fn wait() -> io::Result<Option<Event>> {
                 _ => return Err(error),
             }
         }
-        return event_of(tid, status).map(Some);
+        match event_of(tid, status) {
+            // Killed since it stopped, which is what comes next.
+            Err(_) if !stands_still(tid) => {}
+            event => return event.map(Some),
+        }
     }
 }
 
@@ -286,6 +290,11 @@ pub(crate) fn registers(tid: Pid) -> io::Result<Registers> {
         registers.assume_init()
     };
     Ok(Registers(registers))
+}
+
+/// Whether a thread stands where it stopped. Once stopped, it leaves only when it is let go or killed.
+pub(crate) fn stands_still(tid: Pid) -> bool {
+    registers(tid).is_ok()
 }
 
 /// Sets the registers of a stopped thread.

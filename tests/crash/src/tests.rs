@@ -217,3 +217,16 @@ fn syncs_are_logged_with_what_they_make_durable() {
     assert_eq!(log.start.nodes[file].device, *device);
     assert_ne!(file, directory);
 }
+
+#[test]
+fn a_thread_that_is_killed_while_it_is_looked_at_has_simply_ended() {
+    let bench = Bench::new();
+    let script = "for round in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do \
+                  (while :; do echo x > a; done) & one=$!; \
+                  (while :; do echo y > d/b; done) & two=$!; \
+                  for wait in 1 2 3 4 5; do echo $round > e; done; \
+                  kill -9 $one $two; done; wait";
+    for _ in 0..10 {
+        assert_eq!(bench.at(script, 0, Decision::Go).ended, Ended::Exit(0));
+    }
+}

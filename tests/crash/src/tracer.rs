@@ -233,16 +233,21 @@ impl Tracer<'_> {
                     sys::resume(tid, Resume::On, 0)?;
                 }
                 Event::Call(tid) => {
-                    if self.judge(tid)? {
+                    let judged = self.judge(tid);
+                    if unless_gone(tid, judged)?.unwrap_or(false) {
                         return self.killed();
                     }
                 }
                 Event::Returned(tid) => {
-                    if self.returned(tid)? {
+                    let returned = self.returned(tid);
+                    if unless_gone(tid, returned)?.unwrap_or(false) {
                         return self.killed();
                     }
                 }
-                Event::Stopped { tid, signal } => self.stopped(tid, signal)?,
+                Event::Stopped { tid, signal } => {
+                    let stopped = self.stopped(tid, signal);
+                    unless_gone(tid, stopped)?;
+                }
             }
         }
         self.ended
@@ -436,6 +441,16 @@ impl Tracer<'_> {
             }
         }
         Ok(())
+    }
+}
+
+/// None where the thread that was looked at stands still no longer: it was killed meanwhile, by a
+/// signal or by the end of its process, and [`sys::wait`] tells of that next.
+fn unless_gone<T>(tid: Pid, looked: io::Result<T>) -> io::Result<Option<T>> {
+    match looked {
+        Ok(seen) => Ok(Some(seen)),
+        Err(_) if !sys::stands_still(tid) => Ok(None),
+        Err(error) => Err(error),
     }
 }
 
