@@ -14,7 +14,7 @@ use crate::failure::Failure;
 /// # Errors
 /// `install.toml` cannot be read.
 pub fn for_install(install: &Install) -> Result<Engine, Failure> {
-    let confinement = install.settings()?.policy.confinement;
+    let policy = &install.settings()?.policy;
     Ok(Engine {
         // A cache that cannot be opened costs time, and nothing else.
         cache: install
@@ -23,7 +23,8 @@ pub fn for_install(install: &Install) -> Result<Engine, Failure> {
             .and_then(|folder| Cache::open(folder, ambient::machine(), ambient::secret_key))
             .inspect_err(|error| tracing::debug!(%error, "no cache of compiled code"))
             .ok(),
-        require_confinement: confinement == Confinement::Required,
+        require_confinement: policy.confinement == Confinement::Required,
+        compile_time: policy.compile_time,
         ..for_vendor()
     })
 }

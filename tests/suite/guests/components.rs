@@ -196,8 +196,37 @@ fn doubled(times: usize) -> Vec<u8> {
     cofferdam_guests::component(&(text + SOUND)).unwrap()
 }
 
+/// A step with a function in which every local has another value at the end of each of very many
+/// branches: little text, and a join of all of them at each.
+fn joined(locals: usize, branches: usize) -> Vec<u8> {
+    let mut text = "(core module $work (func (export \"work\") (param i32)".to_owned();
+    text.push_str(&" (local i32)".repeat(locals));
+    for branch in 0..branches {
+        let (one, other) = (branch % locals + 1, branch * 7 % locals + 1);
+        write!(
+            text,
+            "(loop (if (i32.eq (local.get 0) (i32.const {branch})) (then (local.set {one} \
+             (i32.add (local.get {one}) (local.get {other}))) (br 1))))"
+        )
+        .unwrap();
+    }
+    text.push_str("))");
+    cofferdam_guests::component(&(text + SOUND)).unwrap()
+}
+
 #[test]
-fn what_is_made_to_cost_too_much_to_compile_is_given_up() {
+fn what_takes_too_much_time_to_compile_is_given_up() {
+    let attack = Attack::by("script").with_component(joined(2000, 20_000));
+    attack
+        .machine
+        .settings(attack.install, "[policy.limits]\ncompile = \"1s\"");
+    let ended = attack.within(5 << 30).refused(3, "component-too-costly");
+    let message = ended.message();
+    assert!(message.contains("the limit of 1s of CPU time"), "{message}");
+}
+
+#[test]
+fn what_takes_too_much_memory_to_compile_is_given_up() {
     // Some two thousand bytes, and more instances than there is memory for anywhere.
     let component = doubled(40);
     assert!(component.len() < 4000, "{}", component.len());

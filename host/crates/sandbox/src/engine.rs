@@ -17,7 +17,8 @@ use crate::imports;
 use crate::imports::CompileError;
 use crate::imports::Import;
 use crate::limits::COMPILE_ADDRESS_BYTES;
-use crate::limits::COMPILE_TIME;
+use crate::limits::COMPILE_CPU;
+use crate::limits::COMPILE_PATIENCE;
 use crate::limits::COMPONENT_BYTES;
 use crate::limits::STACK_BYTES;
 use crate::limits::START_TIME;
@@ -26,6 +27,7 @@ use cofferdam_package::digest::Digest;
 use std::fmt;
 use std::hash::Hash;
 use std::hash::Hasher;
+use std::time::Duration;
 use std::time::Instant;
 use thiserror::Error;
 use wasmparser::WasmFeatures;
@@ -43,6 +45,8 @@ pub struct Engine {
     pub cache: Option<Cache>,
     /// Whether nothing is run when a wall of the kernel is missing.
     pub require_confinement: bool,
+    /// CPU time that compiling one component may take, in place of two minutes.
+    pub compile_time: Option<Duration>,
     /// Walls that a test has pulled down.
     pub switches: Switches,
     /// Where the children's cgroups are made.
@@ -131,10 +135,11 @@ impl Engine {
         digest: Digest,
     ) -> Result<(Component, Vec<u8>), SandboxError> {
         let (child, _) = self.compiler()?;
-        let deadline = Some(Instant::now() + COMPILE_TIME);
+        let patience = self.compile_cpu().saturating_mul(COMPILE_PATIENCE);
+        let deadline = Instant::now().checked_add(patience);
         let (imports, code) = match exchange(&child, component, deadline) {
             Ok(compiled) => compiled?,
-            Err(error) => return Err(broken(child, &error)),
+            Err(error) => return Err(self.broken(child, &error)),
         };
         let start = |error: std::io::Error| SandboxError::Start(error.to_string());
         let compiled = Component {
@@ -157,7 +162,8 @@ impl Engine {
         )
         .map_err(|error| SandboxError::Start(error.to_string()))?;
         let deadline = Some(Instant::now() + START_TIME);
-        let mut walls: Vec<Wall> = match child.line.receive(deadline) {
+        let told = child.line.send(&self.compile_cpu(), deadline);
+        let mut walls: Vec<Wall> = match told.and_then(|()| child.line.receive(deadline)) {
             Ok(walls) => walls,
             Err(error) => {
                 return Err(SandboxError::Start(format!(
@@ -172,6 +178,33 @@ impl Engine {
             return Err(SandboxError::Unconfined(missing.clone()));
         }
         Ok((child, walls))
+    }
+
+    fn compile_cpu(&self) -> Duration {
+        self.compile_time.unwrap_or(COMPILE_CPU)
+    }
+
+    /// What it means that a compiler ended, or went on, without an answer.
+    fn broken(&self, child: Held, error: &LineError) -> SandboxError {
+        let cpu = self.compile_cpu();
+        let costly = |found: String| CompileError::TooCostly(found).into();
+        match error {
+            LineError::TimedOut => costly(format!("not done after {:?}", cpu * COMPILE_PATIENCE)),
+            LineError::Closed => match child.end() {
+                Ok(End::Signal(libc::SIGXCPU | libc::SIGKILL)) => {
+                    costly(format!("the limit of {cpu:?} of CPU time, or of memory, was reached"))
+                }
+                Ok(End::Signal(libc::SIGABRT)) => costly(format!(
+                    "more than {} MiB of memory",
+                    COMPILE_ADDRESS_BYTES >> 20
+                )),
+                Ok(end) => {
+                    CompileError::Invalid(format!("the compiler broke down on it ({end})")).into()
+                }
+                Err(error) => SandboxError::Start(error.to_string()),
+            },
+            LineError::Bad(_) | LineError::Io(_) => SandboxError::Start(error.to_string()),
+        }
     }
 }
 
@@ -188,28 +221,6 @@ fn exchange(
     match child.line.receive::<Compiled>(deadline)? {
         Ok(imports) => Ok(Ok((imports, child.line.receive_bytes(deadline)?))),
         Err(error) => Ok(Err(error)),
-    }
-}
-
-/// What it means that a compiler ended, or went on, without an answer.
-fn broken(child: Held, error: &LineError) -> SandboxError {
-    let costly = |found: String| CompileError::TooCostly(found).into();
-    match error {
-        LineError::TimedOut => costly(format!("not done after {COMPILE_TIME:?}")),
-        LineError::Closed => match child.end() {
-            Ok(End::Signal(libc::SIGXCPU | libc::SIGKILL)) => {
-                costly("the limit of CPU time or memory was reached".to_owned())
-            }
-            Ok(End::Signal(libc::SIGABRT)) => costly(format!(
-                "more than {} MiB of memory",
-                COMPILE_ADDRESS_BYTES >> 20
-            )),
-            Ok(end) => {
-                CompileError::Invalid(format!("the compiler broke down on it ({end})")).into()
-            }
-            Err(error) => SandboxError::Start(error.to_string()),
-        },
-        LineError::Bad(_) | LineError::Io(_) => SandboxError::Start(error.to_string()),
     }
 }
 

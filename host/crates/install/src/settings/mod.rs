@@ -67,6 +67,8 @@ pub struct Policy {
     pub confinement: Confinement,
     /// The most that any step may use, whatever its manifest asks.
     pub ceilings: Ceilings,
+    /// CPU time that compiling one component may take; none: the host's own ceiling.
+    pub compile_time: Option<Duration>,
 }
 
 /// What is done where the kernel lacks a wall around the processes that run steps.

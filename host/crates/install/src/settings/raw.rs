@@ -101,6 +101,7 @@ struct RawLimits {
     written: Option<Spanned<String>>,
     files: Option<u64>,
     log: Option<Spanned<String>>,
+    compile: Option<Spanned<String>>,
 }
 
 #[derive(Deserialize)]
@@ -286,6 +287,7 @@ fn policy(raw: &RawPolicy) -> Result<Policy, Mistake> {
             files: limits.files,
             log_bytes: optional(limits.log.as_ref(), units::parse_bytes)?,
         },
+        compile_time: optional(limits.compile.as_ref(), units::parse_time)?,
     })
 }
 

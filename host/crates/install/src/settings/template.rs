@@ -72,6 +72,8 @@ reviewer-signatures = 0
 # written = "1GiB"
 # files = 10000
 # log = "1MiB"
+# CPU time that compiling one step may take.
+# compile = "2m"
 
 # Where a config file really is. Relative to the install, or absolute.
 # [config.agent]

@@ -118,6 +118,7 @@ const MISTAKES: &[(&str, &str)] = &[
     ("id = \"a\"\n[policy]\nreviewer-signatures = -1", "3:23"),
     ("id = \"a\"\n[policy.limits]\ntime = \"10\"", "3:8"),
     ("id = \"a\"\n[policy.limits]\nmemory = \"1 MB\"", "3:10"),
+    ("id = \"a\"\n[policy.limits]\ncompile = \"soon\"", "3:11"),
     ("id = \"a\"\n[config.\"A/b\"]", "2:9"),
     ("id = \"a\"\n[config.b]\nformat = \"xml\"", "3:10"),
     ("id = \"a\"\n[config.b]\nsecret = [\"a..b\"]", "3:11"),

@@ -16,7 +16,6 @@ use crate::imports;
 use crate::imports::CompileError;
 use crate::imports::Import;
 use crate::limits::COMPILE_ADDRESS_BYTES;
-use crate::limits::COMPILE_CPU;
 use crate::link;
 use crate::switches::Switches;
 
@@ -24,7 +23,7 @@ use crate::switches::Switches;
 pub(super) fn work() -> Result<(), LineError> {
     let line = super::runner::line()?;
     let ceilings = Ceilings {
-        cpu: COMPILE_CPU,
+        cpu: line.receive(None)?,
         memory: MemoryCeiling::AddressSpace(COMPILE_ADDRESS_BYTES),
         file_bytes: 0,
         descriptors: 16,
