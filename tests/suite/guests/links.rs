@@ -79,6 +79,55 @@ fn for_the_next_step_which_is_led_nowhere_that_it_may_not_go() {
 }
 
 #[test]
+fn for_the_step_after_the_next_when_one_in_between_swaps_them() {
+    // An honest link, swapped for one that leads out, and back: each step sees what stands there then.
+    let ended = Attack::script(&[
+        "mkdir data/new",
+        "symlink new data/current",
+        "write data/current/one 1",
+    ])
+    .then_script(&[
+        "read data/current/one",
+        "unlink data/current",
+        "symlink ../private data/current",
+        "read data/current/key",
+        "write data/current/two 2",
+    ])
+    .then_script(&[
+        "list data/current",
+        "read data/current/key",
+        "write data/current/three 3",
+        "rename data/current data/moved",
+        "read data/moved/key",
+        "symlink new data/current",
+        "read data/current/one",
+        "write data/current/four 4",
+    ])
+    .succeeds();
+    assert_eq!(
+        ended.went_well(),
+        [
+            "mkdir data/new: ok ",
+            "symlink new data/current: ok ",
+            "write data/current/one 1: ok ",
+            "read data/current/one: ok 1",
+            "unlink data/current: ok ",
+            "symlink ../private data/current: ok ",
+            "rename data/current data/moved: ok ",
+            "symlink new data/current: ok ",
+            "read data/current/one: ok 1",
+            "write data/current/four 4: ok ",
+        ]
+    );
+    assert_eq!(ended.read("data/new/four"), "4");
+    assert_eq!(ended.read("private/key"), "s3cret");
+    for stray in ["two", "three"] {
+        assert!(!ended.attack.path("private").join(stray).exists());
+    }
+    ended.undone();
+}
+
+#[test]
 fn for_the_next_step_which_uses_only_rights_of_its_own() {
     // It may write both, so it is its own affair; the record says where the file really went.
     let grants = "read = [\"script*\"]\nwrite = [\"data/**\", \"private/**\"]\n";
