@@ -84,3 +84,14 @@ pub(super) fn stack_bomb() {
 pub(super) fn hoards_handles() {
     fails("hoards_handles", "step-over-budget", "open handles");
 }
+
+#[test]
+pub(super) fn hoards_listings() {
+    let limit = format!("{DATA}limits = {{ files = 6000, time = \"60s\" }}");
+    let ended = Attack::by("hoards_listings")
+        .may(&limit)
+        .fails("step-over-budget");
+    let message = ended.message();
+    assert!(message.contains("with 80 listings open"), "{message}");
+    assert!(message.contains("open handles"), "{message}");
+}

@@ -108,6 +108,9 @@ pub(crate) const RANDOM_BYTES: u64 = 64 << 10;
 /// Entries of one directory that are listed. Sorting needs all of them in memory.
 pub(crate) const LISTED_ENTRIES: usize = 200_000;
 
+/// Entries of all listings that are open at once: a few hundred bytes of memory each.
+pub(crate) const HELD_ENTRIES: usize = 2 * LISTED_ENTRIES;
+
 /// The text of a failure, refusal or deferral that is kept.
 pub(crate) const MESSAGE_BYTES: usize = 16 << 10;
 

@@ -16,6 +16,7 @@ use super::refusal::code;
 use super::rename::Moved;
 use super::shown::hash;
 use super::shown::type_of;
+use crate::limits::HELD_ENTRIES;
 use crate::state::State;
 use crate::step::Budget;
 use crate::table;
@@ -131,6 +132,15 @@ impl State {
             tv_sec,
             tv_nsec: nanoseconds.into(),
         })
+    }
+
+    /// The entries of all listings that are open.
+    fn listed(&mut self) -> usize {
+        let listings = self.table.iter_mut();
+        listings
+            .filter_map(|entry| entry.downcast_ref::<Listing>())
+            .map(|listing| listing.held)
+            .sum()
     }
 
     /// Lets open handles follow what was moved.
@@ -299,6 +309,9 @@ impl types::HostDescriptor for State {
     ) -> FsResult<Resource<DirectoryEntryStream>> {
         let path = self.directory(&handle)?;
         let listing = self.files.list(&path)?;
+        if self.listed().saturating_add(listing.held) > HELD_ENTRIES {
+            return Err(self.files.account.overdraw(Budget::Handles).into());
+        }
         self.hand_out(listing)
     }
 

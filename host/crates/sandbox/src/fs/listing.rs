@@ -32,6 +32,8 @@ pub(super) enum Kind {
 #[derive(Debug)]
 pub(crate) struct Listing {
     pub(super) entries: std::vec::IntoIter<Entry>,
+    /// How many there were at first, for which memory is held until the listing is closed.
+    pub(super) held: usize,
 }
 
 impl Files {
@@ -53,6 +55,7 @@ impl Files {
             touched.read = true;
         }
         Ok(Listing {
+            held: entries.len(),
             entries: entries.into_iter(),
         })
     }
