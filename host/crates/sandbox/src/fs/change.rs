@@ -71,6 +71,9 @@ impl Files {
             self.trail.deny(&place.path, Denied::Link);
             return Err(Refusal::NotPermitted);
         }
+        if place.as_directory {
+            return Err(Refusal::MISSING);
+        }
         if target.len() > LINK_BYTES {
             return Err(Refusal::System(Errno::NAMETOOLONG));
         }

@@ -60,7 +60,7 @@ impl Files {
         let place = self.find(base, path, how.follow)?;
         let Some(stat) = self.stat(&place)? else {
             if how.create {
-                return self.create(place.path, how);
+                return self.create(place, how);
             }
             return Err(self.missing(&place.path));
         };
@@ -133,13 +133,16 @@ impl Files {
         }))
     }
 
-    fn create(&mut self, path: String, how: How) -> Outcome<Node> {
-        self.may_create(&path)
-            .map_err(|refusal| self.refused(&path, Denied::Create, refusal))?;
+    fn create(&mut self, found: Place, how: How) -> Outcome<Node> {
+        self.may_create(&found.path)
+            .map_err(|refusal| self.refused(&found.path, Denied::Create, refusal))?;
+        if found.as_directory {
+            return Err(Refusal::IS_A_DIRECTORY);
+        }
         if how.directory {
             return Err(Refusal::INVALID);
         }
-        let place = self.anew(path)?;
+        let place = self.anew(found.path)?;
         self.trail.change(&place.path)?;
         self.account.create()?;
         let access = if how.read {
@@ -154,8 +157,8 @@ impl Files {
             access | made | SAFELY,
             PRIVATE,
         )?;
-        settle(&file, &place, 0o644)?;
         self.trail.change(&place.path)?.created = true;
+        settle(&file, &place, 0o644)?;
         Ok(Node::File(OpenFile {
             file: Arc::new(File::from(file)),
             path: place.path.into(),
@@ -178,11 +181,10 @@ impl Files {
         self.trail.change(&place.path)?;
         self.account.create()?;
         rustix::fs::mkdirat(place.parent(), place.name(), Mode::RWXU)?;
+        self.trail.change(&place.path)?.created = true;
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | SAFELY;
         let made = rustix::fs::openat(place.parent(), place.name(), flags, Mode::empty())?;
-        settle(&made, &place, 0o755)?;
-        self.trail.change(&place.path)?.created = true;
-        Ok(())
+        settle(&made, &place, 0o755)
     }
 
     /// Looks at what is there.

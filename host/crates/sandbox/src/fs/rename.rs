@@ -73,6 +73,9 @@ impl Files {
         if from.path == to.path {
             return Ok(None);
         }
+        if to.as_directory && FileType::from_raw_mode(stat.st_mode) != FileType::Directory {
+            return Err(Refusal::NOT_A_DIRECTORY);
+        }
         for name in names.iter().map(String::as_str).chain([""]) {
             self.trail.change(&joined(&from.path, name))?;
             self.trail.change(&joined(&to.path, name))?;

@@ -50,6 +50,8 @@ pub(super) struct Place {
     parent: Arc<OwnedFd>,
     /// The path from the root, without links; `""` is the root itself.
     pub(super) path: String,
+    /// Whether it was written with a `/` at its end, and so can only be a directory's.
+    pub(super) as_directory: bool,
     /// What stood there when it was resolved, if somebody looked.
     seen: OnceCell<Option<Stat>>,
 }
@@ -124,6 +126,7 @@ impl Root {
         Ok(Place {
             parent: Arc::new(parent),
             path,
+            as_directory: false,
             seen: OnceCell::new(),
         })
     }
@@ -148,6 +151,7 @@ impl Root {
         Ok(Place {
             parent: self.directory(split(&path).0)?,
             path,
+            as_directory: false,
             seen: OnceCell::new(),
         })
     }
@@ -163,7 +167,8 @@ impl Root {
             Ok(parent) => Place {
                 parent,
                 path,
-                seen: OnceCell::new(),
+                as_directory: false,
+            seen: OnceCell::new(),
             },
             Err(Refusal::LOOP) => return Ok(None),
             Err(refusal) => return Err(refusal),
@@ -251,6 +256,24 @@ impl Files {
     }
 
     fn resolve_for(
+        &mut self,
+        purpose: Use,
+        base: &str,
+        path: &str,
+        follow: bool,
+    ) -> Outcome<Place> {
+        let mut place = self.resolve_names(purpose, base, path, follow)?;
+        place.as_directory = path.ends_with('/');
+        if place.as_directory && self.may_read(&place.path) {
+            let stat = self.stat(&place)?;
+            if stat.is_some_and(|stat| !is_directory(&stat)) {
+                return Err(Refusal::NOT_A_DIRECTORY);
+            }
+        }
+        Ok(place)
+    }
+
+    fn resolve_names(
         &mut self,
         purpose: Use,
         base: &str,
@@ -389,6 +412,10 @@ fn stat(place: &Place) -> rustix::io::Result<Option<Stat>> {
         Err(Errno::NOENT) => Ok(None),
         Err(errno) => Err(errno),
     }
+}
+
+fn is_directory(stat: &Stat) -> bool {
+    FileType::from_raw_mode(stat.st_mode) == FileType::Directory
 }
 
 fn is_link(stat: &Stat) -> bool {

@@ -132,9 +132,10 @@ impl Files {
         let charged = gap.saturating_add(bytes.len() as u64);
         let touched = self.trail.change(&file.path)?;
         self.account.write(charged)?;
-        file.file.write_all_at(bytes, offset)?;
+        // Before the write, which may fail halfway: the record may say too much, never too little.
         touched.written = true;
         touched.written_bytes += charged;
+        file.file.write_all_at(bytes, offset)?;
         Ok(())
     }
 

@@ -43,6 +43,11 @@ const TABLE: &[(&str, &str)] = &[
     ("data/new", "n+n+n n+ n+ nn+ .. +n nnnn"),
     ("data/empty", "iiiei vi +i i+e .. ev +++i"),
     ("data/full", "iiiei vi +i iye .. ev +++i"),
+    // Written as a directory's.
+    ("data/a/", "ddddd dd dd ddd .. dd dddd"),
+    ("data/alias/", "ddddd dd dd ddd .. dd dddd"),
+    ("data/new/", "ninin ni nd nn+ .. nn nnnn"),
+    ("secret/key/", "..... .. .. ... .. .. ...."),
     ("data", "iiiei vi .. i.e .. .v +++i"),
     // Granted for reading; and a directory that only leads to what is granted.
     ("shared/a", "+..e. +. .. ..e .. .v ++d."),
