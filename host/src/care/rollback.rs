@@ -109,6 +109,8 @@ pub fn rollback(
     let mut ready = match request.state {
         State::Keep => program_only(ready, request, &mut downtime, watch)?,
         State::RefuseIfChanged | State::DiscardChanges => {
+            let free = tree_preflight::free(ready.install().place().state())?;
+            Space::to_go_back().refuse_unless_within(&free)?;
             let rollback = Rollback {
                 txid: request.txid.clone(),
                 to: request.to,

@@ -27,6 +27,9 @@ const PATH_TIMES: u64 = 4;
 /// Journal, history, manifest and other small files beside the tree.
 const RESERVE_BYTES: u64 = 4 * 1024 * 1024;
 const RESERVE_INODES: u64 = 64;
+/// The same where no tree is built and nothing is fetched: each of them is written anew a few times.
+const RETURN_BYTES: u64 = 256 * 1024;
+const RETURN_INODES: u64 = 16;
 
 /// What a stage takes at worst: nothing can be cloned, and every step uses its whole budget.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
@@ -100,6 +103,14 @@ impl Space {
             step_bytes.saturating_add(step_files.saturating_mul(BLOCK_BYTES)),
         );
         space
+    }
+
+    /// What going back to a kept tree takes: no file of it is copied.
+    pub fn to_go_back() -> Self {
+        Self {
+            bytes: RETURN_BYTES,
+            inodes: RETURN_INODES,
+        }
     }
 
     /// Counts a file of this length: one that is written beside the tree, too.
