@@ -29,6 +29,11 @@ pub(crate) enum Foreseen<T = ()> {
 /// The directory that a path is followed from, if it is one, and the path.
 pub(crate) type Way<'a> = (Option<&'a str>, &'a str);
 
+/// Whether a path is written as a directory's and nothing else's.
+fn is_directorys(path: &str) -> bool {
+    path.ends_with('/')
+}
+
 /// A tree as it stands now.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Foresight<'a> {
@@ -48,6 +53,9 @@ impl Foresight<'_> {
             Err(Lost::Nowhere) => Foreseen::Refusal,
             Ok(place) => {
                 let found = fs::symlink_metadata(self.root.join(&place)).ok();
+                if is_directorys(path) && found.as_ref().is_some_and(|found| !found.is_dir()) {
+                    return Foreseen::Refusal;
+                }
                 then(&place, found).map_or(Foreseen::Refusal, Foreseen::Success)
             }
         }
@@ -68,6 +76,7 @@ impl Foresight<'_> {
                 None => {
                     how.create
                         && !how.directory
+                        && !is_directorys(at.1)
                         && self.has_room(place, found.as_ref())
                         && self.rules.may_create(place)
                 }
@@ -158,6 +167,7 @@ impl Foresight<'_> {
     pub(crate) fn link(&self, at: Way<'_>, target: &str) -> Foreseen {
         self.at(at, false, |place, found| {
             let granted = self.has_room(place, found.as_ref())
+                && !is_directorys(at.1)
                 && self.rules.may_create(place)
                 && stays_inside(target, place);
             granted.then_some(())
