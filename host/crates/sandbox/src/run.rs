@@ -163,7 +163,11 @@ impl Engine {
                 .map_err(|error| told("cannot hold the code", error))?,
         };
         let code_bytes = run.component.code.bytes();
-        let memory_bytes = run.limits.memory_bytes + code_bytes + RUNNER_DATA_BYTES;
+        let mut memory_bytes = run.limits.memory_bytes + code_bytes + RUNNER_DATA_BYTES;
+        if is_in_memory(run.tree) {
+            // A cgroup counts what is written there as memory of whoever wrote it.
+            memory_bytes = memory_bytes.saturating_add(run.limits.written_bytes);
+        }
         let child = spawn::start(
             &self.program,
             Role::Runner,
@@ -198,6 +202,11 @@ impl Engine {
 fn held(tree: &cap_std::fs::Dir) -> std::io::Result<File> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
     Ok(rustix::fs::openat(tree, ".", flags, Mode::empty())?.into())
+}
+
+/// Whether a tree lies on a file system that has no disk.
+fn is_in_memory(tree: &cap_std::fs::Dir) -> bool {
+    rustix::fs::fstatfs(tree).is_ok_and(|facts| facts.f_type == libc::TMPFS_MAGIC)
 }
 
 /// Serves what a runner asks for.

@@ -58,7 +58,10 @@ impl Observer for Eyes {
 impl Bench {
     /// A tree with `data/a` ("hello"), `secret/key`, and a canary outside.
     pub(crate) fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        Self::at(tempfile::tempdir().unwrap())
+    }
+
+    fn at(folder: TempDir) -> Self {
         let bench = Self {
             folder,
             grants: FileGrants::none(),
@@ -78,6 +81,11 @@ impl Bench {
     /// As [`Bench::new`], with `data/**` granted for writing.
     pub(crate) fn writable() -> Self {
         Self::new().write(&["data/**"])
+    }
+
+    /// The same, below a folder of the caller's.
+    pub(crate) fn writable_in(folder: &str) -> Self {
+        Self::at(tempfile::tempdir_in(folder).unwrap()).write(&["data/**"])
     }
 
     pub(crate) fn root(&self) -> PathBuf {

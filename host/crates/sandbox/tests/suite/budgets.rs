@@ -97,3 +97,19 @@ fn a_step_that_fails_for_want_of_budget_says_which() {
     );
     assert_eq!(bench.text("data/a"), "");
 }
+
+#[test]
+fn what_is_written_to_a_tree_in_memory_is_not_taken_for_the_steps_own_memory() {
+    // More than the process of a step may have; on a disk it is only a file.
+    const BYTES: u64 = 640 << 20;
+    let mut bench = Bench::writable_in("/dev/shm");
+    bench.limits.written_bytes = BYTES;
+    let bench = bench.file("data/a", "");
+    let large = std::fs::File::options()
+        .write(true)
+        .open(bench.path("data/a"));
+    large.unwrap().set_len(BYTES).unwrap();
+    let ran = bench.script_ran(&["copy /data/a /data/copy"]);
+    assert_eq!(ran.answers(), [format!("ok {BYTES}")]);
+    assert_eq!(bench.path("data/copy").metadata().unwrap().len(), BYTES);
+}
