@@ -8,9 +8,8 @@ use rustix::fs::MemfdFlags;
 use rustix::fs::SealFlags;
 use std::fs::File;
 use std::io;
-use std::io::Read;
-use std::io::Seek;
 use std::io::Write;
+use std::os::fd::AsRawFd;
 use std::sync::Arc;
 
 /// Code of one component, in sealed memory: it can be handed to a child, and changed by nobody.
@@ -26,7 +25,6 @@ impl Code {
         let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
         let mut memory = File::from(rustix::fs::memfd_create("cofferdam-code", flags)?);
         memory.write_all(code)?;
-        memory.rewind()?;
         let seals = SealFlags::WRITE | SealFlags::GROW | SealFlags::SHRINK | SealFlags::SEAL;
         rustix::fs::fcntl_add_seals(&memory, seals)?;
         Ok(Self {
@@ -48,23 +46,23 @@ impl Code {
 
 /// Code that the host handed to this process, in a runner.
 #[derive(Debug)]
-pub(crate) struct Handed(Vec<u8>);
+pub(crate) struct Handed<'a>(&'a File);
 
-impl Handed {
-    /// Reads it from the descriptor that the host gave for it: sealed memory, which the host filled from
-    /// a compiler's answer or from a cache file whose authentication code it had checked.
-    pub(crate) fn read(memory: &File, bytes: u64) -> io::Result<Self> {
+impl<'a> Handed<'a> {
+    /// Takes the descriptor that the host gave for it: sealed memory, which the host filled from a
+    /// compiler's answer or from a cache file whose authentication code it had checked.
+    pub(crate) fn take(memory: &'a File) -> io::Result<Self> {
+        let bytes = memory.metadata()?.len();
         if bytes > CODE_BYTES {
             return Err(io::Error::other(format!("{bytes} bytes of code")));
         }
-        let mut code = vec![0; bytes as usize];
-        let mut reader: &File = memory;
-        reader.rewind()?;
-        reader.read_exact(&mut code)?;
-        Ok(Self(code))
+        Ok(Self(memory))
     }
 
-    /// Brings it to life. Code of another version of wasmtime, or of an engine with other settings, is
+    /// Brings it to life where it is: the sealed memory is mapped, not copied. That it is opened by a
+    /// path once more is for want of a function of wasmtime's that takes an open file; landlock has no
+    /// say about it, since memory lies in no directory.
+    /// Code of another version of wasmtime, or of an engine with other settings, is
     /// refused by the engine itself; tampering would not be noticed here.
     #[expect(
         unsafe_code,
@@ -74,12 +72,13 @@ impl Handed {
         &self,
         engine: &wasmtime::Engine,
     ) -> wasmtime::Result<wasmtime::component::Component> {
-        // SAFETY: `deserialize` demands unmodified output of `serialize`. A value of this type is made
-        // only in a runner, from sealed memory, and the host fills that only with what a compiler child
+        let memory = format!("/proc/self/fd/{}", self.0.as_raw_fd());
+        // SAFETY: `deserialize_file` demands unmodified output of `serialize`, and that the file stays as
+        // it is. A value of this type is made only in a runner, from sealed memory, and the host fills that only with what a compiler child
         // gave it, directly or by way of the cache under its authentication code (`cache.rs`). A
         // compiler child that a component took over could give anything: that code then runs here,
         // where a step's own code would run, confined (`confine.rs`) and with nothing but its grants
         // in reach. This is why no other process may call this.
-        unsafe { wasmtime::component::Component::deserialize(engine, &self.0) }
+        unsafe { wasmtime::component::Component::deserialize_file(engine, memory) }
     }
 }

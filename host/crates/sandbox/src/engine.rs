@@ -27,6 +27,7 @@ use cofferdam_package::digest::Digest;
 use std::fmt;
 use std::hash::Hash;
 use std::hash::Hasher;
+use std::sync::OnceLock;
 use std::time::Duration;
 use std::time::Instant;
 use thiserror::Error;
@@ -191,9 +192,9 @@ impl Engine {
         match error {
             LineError::TimedOut => costly(format!("not done after {:?}", cpu * COMPILE_PATIENCE)),
             LineError::Closed => match child.end() {
-                Ok(End::Signal(libc::SIGXCPU | libc::SIGKILL)) => {
-                    costly(format!("the limit of {cpu:?} of CPU time, or of memory, was reached"))
-                }
+                Ok(End::Signal(libc::SIGXCPU | libc::SIGKILL)) => costly(format!(
+                    "the limit of {cpu:?} of CPU time, or of memory, was reached"
+                )),
                 Ok(End::Signal(libc::SIGABRT)) => costly(format!(
                     "more than {} MiB of memory",
                     COMPILE_ADDRESS_BYTES >> 20
@@ -226,8 +227,6 @@ fn exchange(
 
 /// The name of a component's code in a cache: whatever decides what the code is goes into it.
 fn cached_as(component: Digest) -> Result<Digest, SandboxError> {
-    let engine = wasmtime::Engine::new(&config())
-        .map_err(|error| SandboxError::Start(format!("{error:#}")))?;
     let mut text = format!(
         "cofferdam code/1\n{component}\n{}\n",
         env!("CARGO_PKG_VERSION")
@@ -236,10 +235,23 @@ fn cached_as(component: Digest) -> Result<Digest, SandboxError> {
         text.push_str(interface);
         text.push('\n');
     }
-    let mut gathered = Gathered(text.into_bytes());
-    // The version of wasmtime, the engine's settings, the target and the processor's features.
+    let mut bytes = text.into_bytes();
+    bytes.extend_from_slice(wasmtimes_own()?);
+    Ok(Digest::of(&bytes))
+}
+
+/// What wasmtime says that its code depends on: its version, the engine's settings, the target and the
+/// processor's features. None of them changes while a process lives.
+fn wasmtimes_own() -> Result<&'static [u8], SandboxError> {
+    static FOUND: OnceLock<Vec<u8>> = OnceLock::new();
+    if let Some(found) = FOUND.get() {
+        return Ok(found);
+    }
+    let engine = wasmtime::Engine::new(&config())
+        .map_err(|error| SandboxError::Start(format!("{error:#}")))?;
+    let mut gathered = Gathered(Vec::new());
     engine.precompile_compatibility_hash().hash(&mut gathered);
-    Ok(Digest::of(&gathered.0))
+    Ok(FOUND.get_or_init(|| gathered.0))
 }
 
 /// Takes down what is hashed, so that a lasting digest can be made of it.

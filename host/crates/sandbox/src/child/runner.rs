@@ -163,7 +163,7 @@ fn run(ready: Ready, line: &Arc<Line>) -> Result<(Verdict, StepRecord), LineErro
     drop(reach);
     let (start, started) = mpsc::channel::<()>();
     let (done, finished) = mpsc::channel();
-    let engine = match wasmtime::Engine::new(&engine::config()) {
+    let engine = match wasmtime::Engine::new(engine::config().enable_compiler(false)) {
         Ok(engine) => engine,
         Err(error) => return Ok((not_started(format!("{error:#}")), StepRecord::default())),
     };
@@ -185,7 +185,7 @@ fn run(ready: Ready, line: &Arc<Line>) -> Result<(Verdict, StepRecord), LineErro
                 let _ = done.send(Err(format!("{deed:?}: {outcome:?}")));
                 return;
             }
-            let outcome = revive(&engine, &code, &job).and_then(|component| {
+            let outcome = revive(&engine, &code).and_then(|component| {
                 let files = Files::new(
                     &tree,
                     &grants,
@@ -241,10 +241,8 @@ fn run(ready: Ready, line: &Arc<Line>) -> Result<(Verdict, StepRecord), LineErro
 fn revive(
     engine: &wasmtime::Engine,
     code: &File,
-    job: &Job,
 ) -> Result<wasmtime::component::Component, String> {
-    let code = Handed::read(code, job.code_bytes)
-        .map_err(|error| format!("cannot read the code: {error}"))?;
+    let code = Handed::take(code).map_err(|error| format!("cannot read the code: {error}"))?;
     code.revive(engine)
         .map_err(|error| format!("the compiled code cannot be used: {error:#}"))
 }
