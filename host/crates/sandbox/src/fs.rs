@@ -23,6 +23,7 @@
 mod account;
 mod change;
 mod descriptor;
+mod glance;
 mod judge;
 mod listing;
 mod open;
@@ -37,6 +38,7 @@ use crate::grants::FileGrants;
 use crate::limits::Limits;
 use crate::switches::Switches;
 use account::Account;
+use glance::Glance;
 use record::Trail;
 use resolve::Root;
 use std::fs::File;
@@ -56,6 +58,7 @@ pub(crate) struct Files {
     pub(crate) trail: Trail,
     /// How often the step has cut a file, any of them.
     cuts: u64,
+    glance: Option<Glance>,
 }
 
 /// What a handle of the step stands for.
@@ -71,6 +74,8 @@ pub(crate) enum Node {
 #[derive(Debug, Clone)]
 pub(crate) struct OpenFile {
     file: Arc<File>,
+    /// Its device and inode: the path may be another file's by now.
+    identity: (u64, u64),
     path: Arc<str>,
     may_read: bool,
     may_write: bool,
@@ -93,6 +98,7 @@ impl Files {
             account: Account::new(limits),
             trail: Trail::default(),
             cuts: 0,
+            glance: None,
         })
     }
 }

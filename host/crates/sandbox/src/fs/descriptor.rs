@@ -23,6 +23,7 @@ use crate::table;
 use crate::wasi::Input;
 use crate::wasi::Output;
 use rustix::fs::FileType;
+use rustix::fs::Stat;
 use rustix::fs::Timespec;
 use rustix::fs::Timestamps;
 use rustix::fs::UTIME_OMIT;
@@ -81,8 +82,12 @@ impl State {
                 size: 0,
             },
             Node::File(file) => {
-                let stat = rustix::fs::fstat(&*file.file).map_err(Refusal::from)?;
-                Facts::of(&stat)
+                let glanced = self.files.glanced(&file.path);
+                let same = |stat: &Stat| (stat.st_dev, stat.st_ino) == file.identity;
+                match glanced.filter(same) {
+                    Some(stat) => Facts::of(&stat),
+                    None => Facts::of(&rustix::fs::fstat(&*file.file).map_err(Refusal::from)?),
+                }
             }
         })
     }

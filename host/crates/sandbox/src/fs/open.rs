@@ -114,12 +114,13 @@ impl Files {
         let found = rustix::fs::fstat(&file)?;
         let same = (found.st_dev, found.st_ino) == (seen.st_dev, seen.st_ino);
         if !same || (writes && self.one_link(&found).is_err()) {
-            self.root.forget();
+            self.look_anew();
             return Err(self.denied(&place.path, Denied::Open));
         }
         if let Some(touched) = self.trail.look(&place.path) {
             touched.read |= how.read;
         }
+        self.glance_at(&place.path, found);
         if how.truncate {
             self.trail.change(&place.path)?.written = true;
             rustix::fs::ftruncate(&file, 0)?;
@@ -127,6 +128,7 @@ impl Files {
         }
         Ok(Node::File(OpenFile {
             file: Arc::new(File::from(file)),
+            identity: (found.st_dev, found.st_ino),
             path: place.path.into(),
             may_read: how.read || !writes,
             may_write: how.write,
@@ -158,9 +160,10 @@ impl Files {
             PRIVATE,
         )?;
         self.trail.change(&place.path)?.created = true;
-        settle(&file, &place, 0o644)?;
+        let made = settle(&file, &place, 0o644)?;
         Ok(Node::File(OpenFile {
             file: Arc::new(File::from(file)),
+            identity: (made.st_dev, made.st_ino),
             path: place.path.into(),
             may_read: how.read,
             may_write: how.write,
@@ -184,7 +187,7 @@ impl Files {
         self.trail.change(&place.path)?.created = true;
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | SAFELY;
         let made = rustix::fs::openat(place.parent(), place.name(), flags, Mode::empty())?;
-        settle(&made, &place, 0o755)
+        settle(&made, &place, 0o755).map(drop)
     }
 
     /// Looks at what is there.
@@ -206,6 +209,7 @@ impl Files {
         if !visible {
             return Err(self.denied(&place.path, Denied::Read));
         }
+        self.glance_at(&place.path, stat);
         Ok((facts, place.path))
     }
 
@@ -233,8 +237,9 @@ const SAFELY: OFlags = OFlags::NOFOLLOW
 /// Nobody else can open what is made, before it has its mode.
 const PRIVATE: Mode = Mode::RUSR.union(Mode::WUSR);
 
-/// Gives something new the owner of its directory, and a mode that is no more open than that.
-fn settle(new: &OwnedFd, place: &Place, mode: u32) -> Outcome {
+/// Gives something new the owner of its directory, and a mode that is no more open than that; says what
+/// it was before.
+fn settle(new: &OwnedFd, place: &Place, mode: u32) -> Outcome<Stat> {
     let directory = rustix::fs::fstat(place.parent())?;
     let stat = rustix::fs::fstat(new)?;
     if (stat.st_uid, stat.st_gid) != (directory.st_uid, directory.st_gid) {
@@ -242,7 +247,7 @@ fn settle(new: &OwnedFd, place: &Place, mode: u32) -> Outcome {
     }
     let others = mode & directory.st_mode & 0o077;
     rustix::fs::fchmod(new, Mode::from_raw_mode((mode & 0o700) | others))?;
-    Ok(())
+    Ok(stat)
 }
 
 /// Changes the owner, where this process may.

@@ -16,6 +16,7 @@ pub(crate) struct Trail {
     /// Where in `entries` a path is: asked for at every call of the step, so not by comparing paths.
     places: HashMap<String, usize>,
     path_bytes: usize,
+    changes: u64,
     unlisted: u64,
     /// Whether a change was not made for want of room.
     is_spent: bool,
@@ -27,11 +28,17 @@ impl Trail {
     /// # Errors
     /// When there is no room for it.
     pub(super) fn change(&mut self, path: &str) -> Outcome<&mut Touched> {
+        self.changes += 1;
         let place = self.place(path);
         self.is_spent |= place.is_none();
         place
             .and_then(|place| self.entries.get_mut(place))
             .ok_or(Refusal::Spent)
+    }
+
+    /// How many changes were announced.
+    pub(super) fn changes(&self) -> u64 {
+        self.changes
     }
 
     /// Whether a change was not made, since there was no room for its entry.

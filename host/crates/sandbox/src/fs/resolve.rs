@@ -157,7 +157,14 @@ impl Root {
     }
 
     /// The place at a path without `..`; none where a link is on the way, or at an end that is followed.
-    fn plain(&mut self, path: String, follow: bool, purpose: Use) -> Outcome<Option<Place>> {
+    /// `known` is what stands there, if that was seen already.
+    fn plain(
+        &mut self,
+        path: String,
+        follow: bool,
+        purpose: Use,
+        known: Option<Stat>,
+    ) -> Outcome<Option<Place>> {
         let parent = split(&path).0;
         let parent = match purpose {
             Use::Looking => self.last_directory(parent),
@@ -168,12 +175,12 @@ impl Root {
                 parent,
                 path,
                 as_directory: false,
-            seen: OnceCell::new(),
+                seen: known.map_or_else(OnceCell::new, |known| Some(known).into()),
             },
             Err(Refusal::LOOP) => return Ok(None),
             Err(refusal) => return Err(refusal),
         };
-        if follow && !place.path.is_empty() {
+        if follow && known.is_none() && !place.path.is_empty() {
             let seen = stat(&place)?;
             if seen.is_some_and(|seen| is_link(&seen)) {
                 return Ok(None);
@@ -250,7 +257,7 @@ impl Files {
             })
         };
         if opened.is_err() {
-            self.root.forget();
+            self.look_anew();
         }
         opened
     }
@@ -290,7 +297,12 @@ impl Files {
             return self.anew(asked);
         }
         if !names.contains(&"..") {
-            match self.root.plain(asked.clone(), follow, purpose) {
+            // No glance is kept of a link, so there is nothing to follow.
+            let known = match purpose {
+                Use::Looking => self.glanced(&asked),
+                Use::Acting => None,
+            };
+            match self.root.plain(asked.clone(), follow, purpose, known) {
                 Ok(Some(place)) => return Ok(place),
                 Ok(None) => {}
                 Err(refusal) if self.may_see_directory(&asked) => return Err(refusal),
