@@ -149,6 +149,12 @@ fn read_entry(folder: &Dir, name: &str) -> Result<PathBuf, InstallError> {
             entry.cofferdam
         )));
     }
+    if !entry.dir.is_absolute() || entry_name(&entry.dir) != name {
+        return Err(unreadable(format!(
+            "it leads to `{}`, for which this is not the entry",
+            entry.dir.display()
+        )));
+    }
     Ok(entry.dir)
 }
 
@@ -188,14 +194,25 @@ mod tests {
         let install = temporary.path().join("app");
         std::fs::create_dir(&install).unwrap();
         registry.add(&install).unwrap();
-        std::fs::write(temporary.path().join("registry/bad.json"), "{").unwrap();
-        let listed = registry.list().unwrap();
-        assert_eq!(listed.iter().filter(|entry| entry.is_ok()).count(), 1);
-        let code = listed
-            .iter()
-            .find_map(|entry| entry.as_ref().err())
-            .unwrap()
-            .code();
-        assert_eq!(code, "registry-unreadable");
+        let elsewhere = format!(r#"{{ "cofferdam": "{FORMAT}", "dir": "/elsewhere" }}"#);
+        let relative = elsewhere.replace("/elsewhere", "here");
+        let named = entry_name(Path::new("here"));
+        for (name, damaged) in [
+            ("bad.json", "{"),
+            ("other.json", &elsewhere),
+            (&named, &relative),
+        ] {
+            let damaged_at = temporary.path().join("registry").join(name);
+            std::fs::write(&damaged_at, damaged).unwrap();
+            let listed = registry.list().unwrap();
+            assert_eq!(listed.iter().filter(|entry| entry.is_ok()).count(), 1);
+            let code = listed
+                .iter()
+                .find_map(|entry| entry.as_ref().err())
+                .unwrap()
+                .code();
+            assert_eq!(code, "registry-unreadable");
+            std::fs::remove_file(damaged_at).unwrap();
+        }
     }
 }
