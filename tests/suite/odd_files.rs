@@ -184,6 +184,37 @@ fn owners_modes_times_attributes_lists_and_capabilities_of_state_stay() {
 }
 
 #[test]
+fn flags_of_state_stay_where_the_file_system_has_them() {
+    for (disk, flags) in [(Disk::Ext4 { mib: 48 }, "Ad"), (Disk::Btrfs, "AC")] {
+        let Some(machine) = Machine::on(disk) else {
+            continue;
+        };
+        let odd = Odd::at(machine);
+        let directory = odd.path("data/flagged");
+        fs::create_dir(&directory).unwrap();
+        let file = odd.write("data/flagged/file", "");
+        let set = format!("chattr +{flags}");
+        for path in [&directory, &file] {
+            tool(&set, path);
+        }
+        fs::write(&file, "state").unwrap();
+        let told = || {
+            [&directory, &file].map(|path| {
+                let line = tool("lsattr -d", path);
+                line.split(' ').next().unwrap().to_owned()
+            })
+        };
+        let (before, inode) = (told(), fs::metadata(&file).unwrap().ino());
+        for line in &before {
+            assert!(flags.chars().all(|flag| line.contains(flag)), "{line}");
+        }
+        odd.update();
+        assert_ne!(fs::metadata(&file).unwrap().ino(), inode, "a copy");
+        assert_eq!(told(), before, "{disk:?}");
+    }
+}
+
+#[test]
 fn a_changed_program_keeps_owner_and_list_and_loses_the_capability_that_its_old_bytes_had() {
     let Some(odd) = Odd::new() else { return };
     let (agent, kept) = (odd.path("bin/agent"), odd.path("bin/kept"));
@@ -225,6 +256,32 @@ fn links_among_state_and_holes_in_it_stay() {
     let mut middle = [0; 13];
     copy.read_exact_at(&mut middle, 300 << 20).unwrap();
     assert_eq!(&middle, b"in the middle");
+}
+
+#[test]
+fn a_hundred_thousand_files_are_carried_and_come_back() {
+    let odd = Odd::at(Machine::new());
+    for folder in 0..100 {
+        let folder = odd.path(format!("data/{folder}"));
+        fs::create_dir(&folder).unwrap();
+        for file in 0..1000 {
+            fs::write(folder.join(file.to_string()), "state").unwrap();
+        }
+    }
+    let before = Snapshot::of(odd.install);
+    let (install, update) = (odd.install, odd.update.to_str().unwrap());
+    let run = |words: &[&str]| {
+        let ran = odd.machine.run_soon(words);
+        assert_eq!(ran.exit, Some(0), "{words:?}: {ran:?}");
+        let mib = ran.peak_bytes >> 20;
+        assert!(mib <= 384, "{words:?}: {mib} MiB");
+    };
+    run(&["apply", install, update]);
+    let changed = Snapshot::of(install).differing(&before);
+    assert_eq!(changed, ["/bin/agent"]);
+    run(&["verify", install]);
+    run(&["rollback", install]);
+    assert_eq!(Snapshot::of(install), before);
 }
 
 #[test]

@@ -41,6 +41,7 @@ pub mod classify;
 mod content;
 pub mod contents;
 pub mod error;
+mod inode_flags;
 pub mod inventory;
 pub mod live;
 pub mod name;

@@ -12,6 +12,7 @@ use rustix::io::Errno;
 use crate::attributes;
 use crate::attributes::Attributes;
 use crate::error::TreeError;
+use crate::inode_flags;
 use crate::name;
 use crate::parallel;
 use crate::remove;
@@ -59,26 +60,26 @@ impl Stage {
             Err(errno) => return Err(TreeError::io("make the directory", path, errno)),
         }
         let directory = self.slot.open_directory(path)?;
-        self.attributes_for_directory(path, mode)?
-            .give(&directory, path)
+        // As the live directory at `path`, or as one added to the nearest directory above it.
+        let attributes = if let Some(like) = self.standing_directory(path)? {
+            inode_flags::carry(&like, &directory);
+            let stat = root::stat_of(&like, path)?;
+            let mut attributes = Attributes::read(&like, &stat, path)?;
+            attributes.mode = mode.unwrap_or(attributes.mode);
+            attributes
+        } else {
+            let mode = mode.unwrap_or(wanted::NEW_DIRECTORY_MODE);
+            self.above(path)?.for_added_directory(mode)
+        };
+        attributes.give(&directory, path)
     }
 
-    /// As the live directory at `path`, or as one added to the nearest directory above it.
-    fn attributes_for_directory(
-        &self,
-        path: &str,
-        mode: Option<u32>,
-    ) -> Result<Attributes, TreeError> {
-        for tree in [&self.live, &self.base] {
-            if let Some(directory) = tree.find_directory(path)? {
-                let stat = root::stat_of(&directory, path)?;
-                let mut attributes = Attributes::read(&directory, &stat, path)?;
-                attributes.mode = mode.unwrap_or(attributes.mode);
-                return Ok(attributes);
-            }
+    /// The directory at `path` of the live tree, or of the one that the next is built from.
+    fn standing_directory(&self, path: &str) -> Result<Option<OwnedFd>, TreeError> {
+        match self.live.find_directory(path)? {
+            None => self.base.find_directory(path),
+            found => Ok(found),
         }
-        let mode = mode.unwrap_or(wanted::NEW_DIRECTORY_MODE);
-        Ok(self.above(path)?.for_added_directory(mode))
     }
 
     /// Attributes of the nearest directory of the live tree above `path`.

@@ -19,6 +19,7 @@ use crate::attributes::Attributes;
 use crate::classify;
 use crate::classify::Action;
 use crate::error::TreeError;
+use crate::inode_flags;
 use crate::inventory::ItemKind;
 use crate::inventory::Node;
 use crate::name;
@@ -216,6 +217,7 @@ impl Stage {
         let mut target = rustix::fs::openat(to, to_name, flags, Mode::RUSR | Mode::WUSR)
             .map(File::from)
             .map_err(|errno| TreeError::io("create", path, errno))?;
+        inode_flags::carry(&source, &target);
         self.copier
             .copy(&mut source, &mut target, before.stx_size, path)?;
         let after = root::stat_of(&source, path)?;
