@@ -283,6 +283,25 @@ pub(crate) fn put_in_place(swap: &ConfigSwap) -> io::Result<()> {
     durable::sync_directory(&folder)
 }
 
+/// Whether nothing stands at a path.
+pub(crate) fn is_free(path: &Path) -> io::Result<bool> {
+    match std::fs::symlink_metadata(path) {
+        Ok(_) => Ok(false),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(true),
+        Err(error) => Err(error),
+    }
+}
+
+/// Writes down what the folder of a file has, as far as there is one.
+pub(crate) fn sync_folder(target: &Path) -> io::Result<()> {
+    match reopen(target) {
+        // Before: a power cut may undo a rename or a removal in it. After: it stays as it is.
+        Ok((folder, _)) => durable::sync_directory(&folder),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
 /// Removes what waits beside a target, whole or torn; that it is gone is as good, and so is its
 /// whole directory.
 pub(crate) fn remove_waiting(temporary: &Path) -> io::Result<()> {

@@ -10,8 +10,7 @@
 //! What was decided and is owed (a condemnation, a history record, the service) is caught up next, in
 //! [`crate::owed`].
 
-use std::path::PathBuf;
-
+use cap_std::fs::Dir;
 use serde::Serialize;
 
 use crate::agreement::whose_live_tree;
@@ -21,6 +20,7 @@ use crate::error::InstallError;
 use crate::journal::ConfigSwap;
 use crate::journal::Journal;
 use crate::journal::LastTransaction;
+use crate::journal::Transaction;
 use crate::journal::TreeSource;
 use crate::journal::TxResult;
 use crate::journal::TxState;
@@ -251,6 +251,10 @@ pub(crate) fn settle(
     now_unix_s: u64,
     collected: &mut Vec<String>,
 ) -> Result<RecoveredAction, InstallError> {
+    // Before: a power cut may bring the journal of a moment ago back. After: what is read is what will be
+    // read again, so what is done about it need not be taken back.
+    durable::sync_directory(install.place.state())
+        .doing(|| "make the state directory durable".to_owned())?;
     install.journal = crate::open::read_journal(&install.place)?;
     let mut taken = RecoveredAction::Nothing;
     for _ in 0..MOST_ACTIONS {
@@ -283,6 +287,10 @@ fn discard(
     let Some(transaction) = install.journal.transaction.clone() else {
         return Ok(());
     };
+    if transaction.tree == TreeSource::Kept {
+        // The tree is at home, perhaps since a recovery that was cut off before it said so to the disk.
+        sync_way_home(install)?;
+    }
     for temporary in &transaction.temporaries {
         // Before and after: the journal still names it, so the next recovery comes here again.
         outside::remove_waiting(temporary).doing(|| format!("remove `{}`", temporary.display()))?;
@@ -334,17 +342,36 @@ fn move_back(install: &mut Install) -> Result<(), InstallError> {
     let Some(transaction) = &install.journal.transaction else {
         return Ok(());
     };
-    let doing = || format!("move the tree of generation {} back", transaction.to);
-    let slot = install
-        .place
-        .open_generation(transaction.from)
-        .doing(doing)?;
-    let home = install.place.open_generation(transaction.to).doing(doing)?;
+    let (slot, home) = both_ends(install, transaction)?;
     // Before: in the slot, and recovery comes here again. After: at home; at either after a power
     // cut.
-    durable::move_to_free_name(&slot, layout::TREE, &home, layout::TREE).doing(doing)?;
-    durable::sync_directory(&home).doing(doing)?;
-    durable::sync_directory(&slot).doing(doing)
+    durable::move_to_free_name(&slot, layout::TREE, &home, layout::TREE)
+        .doing(|| moving_back(transaction))?;
+    sync_way_home(install)
+}
+
+/// Writes down that the older generation's tree is at home, and not in the slot.
+fn sync_way_home(install: &Install) -> Result<(), InstallError> {
+    let Some(transaction) = &install.journal.transaction else {
+        return Ok(());
+    };
+    let (slot, home) = both_ends(install, transaction)?;
+    // Before: at either place after a power cut. In between: at home, or at both. After: at home.
+    durable::sync_directory(&home).doing(|| moving_back(transaction))?;
+    durable::sync_directory(&slot).doing(|| moving_back(transaction))
+}
+
+/// The slot that the older generation's tree was moved to, and its home.
+fn both_ends(install: &Install, transaction: &Transaction) -> Result<(Dir, Dir), InstallError> {
+    let open = |generation| {
+        let folder = install.place.open_generation(generation);
+        folder.doing(|| moving_back(transaction))
+    };
+    Ok((open(transaction.from)?, open(transaction.to)?))
+}
+
+fn moving_back(transaction: &Transaction) -> String {
+    format!("move the tree of generation {} back", transaction.to)
 }
 
 /// The exchange happened: what comes after it, in the order of the commit.
@@ -370,12 +397,18 @@ pub(crate) fn finish(install: &mut Install, renames: &[usize]) -> Result<(), Ins
     durable::sync_directory(install.place.parent())
         .doing(|| "make the exchange durable".to_owned())?;
     durable::sync_directory(&slot).doing(|| "make the exchange durable".to_owned())?;
-    for swap in renames.iter().filter_map(|place| configs.get(*place)) {
-        match outside::observe(swap).target {
+    for (place, swap) in configs.iter().enumerate() {
+        let doing = || format!("put config file `{}` in place", swap.target.display());
+        let found = if renames.contains(&place) {
+            outside::observe(swap).target
+        } else {
+            TargetFound::New
+        };
+        match found {
             // Before and after: see `put_in_place`; each is finished by the next recovery.
-            TargetFound::Old => outside::put_in_place(swap)
-                .doing(|| format!("put config file `{}` in place", swap.target.display()))?,
-            TargetFound::New => {}
+            TargetFound::Old => outside::put_in_place(swap).doing(doing)?,
+            // Perhaps by a recovery that was cut off before it said so to the disk.
+            TargetFound::New => outside::sync_folder(&swap.target).doing(doing)?,
             TargetFound::Neither => {
                 return Err(InstallError::NeedsPerson {
                     found: Contradiction::ConfigChanged {
@@ -386,8 +419,15 @@ pub(crate) fn finish(install: &mut Install, renames: &[usize]) -> Result<(), Ins
         }
     }
     for temporary in &transaction.temporaries {
-        // Only what was written for a target that turned out to be new already.
-        remove_if_waiting(temporary)?;
+        // Most of them have just taken their target's place, and their folder is synced; what is left was
+        // written for a target that turned out to be new already.
+        let is_done = configs.iter().any(|swap| swap.temporary == *temporary)
+            && outside::is_free(temporary)
+                .doing(|| format!("look at `{}`", temporary.display()))?;
+        if !is_done {
+            outside::remove_waiting(temporary)
+                .doing(|| format!("remove `{}`", temporary.display()))?;
+        }
     }
     let state = install.place.state();
     let bytes = codec::encode(&after);
@@ -405,13 +445,6 @@ pub(crate) fn finish(install: &mut Install, renames: &[usize]) -> Result<(), Ins
     }
     install.journal = after;
     Ok(())
-}
-
-fn remove_if_waiting(temporary: &PathBuf) -> Result<(), InstallError> {
-    if std::fs::symlink_metadata(temporary).is_err() {
-        return Ok(());
-    }
-    outside::remove_waiting(temporary).doing(|| format!("remove `{}`", temporary.display()))
 }
 
 /// What recovery would do about what is there, for those who only look.

@@ -6,9 +6,16 @@
 //! out leaves no trace, as if the process were gone.
 
 use std::cell::Cell;
+use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io;
 use std::io::Write as _;
+
+use cap_std::fs::Dir;
+use rustix::fs::AtFlags;
+
+use super::step::Step;
 
 /// What happens at the chosen operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,6 +31,8 @@ pub(crate) enum Fault {
 }
 
 thread_local! {
+    /// Directories in which a name was moved and that were not synced since, by device and inode.
+    static UNSYNCED: RefCell<BTreeSet<(u64, u64)>> = const { RefCell::new(BTreeSet::new()) };
     static COUNT: Cell<u64> = const { Cell::new(0) };
     static AT: Cell<Option<(u64, Fault)>> = const { Cell::new(None) };
     static DEAD: Cell<bool> = const { Cell::new(false) };
@@ -48,6 +57,31 @@ pub(crate) fn disarm() -> (u64, bool) {
 /// Called just before each durable operation.
 pub(crate) fn before(operation: &str) -> io::Result<()> {
     strike(operation, None)
+}
+
+/// Called just after each step that was taken.
+pub(super) fn after(step: Step<'_>) {
+    let place = |directory: &Dir| {
+        let stat = rustix::fs::statat(directory, ".", AtFlags::empty()).unwrap();
+        (stat.st_dev, stat.st_ino)
+    };
+    UNSYNCED.with_borrow_mut(|unsynced| match step {
+        Step::Rename { from, to, .. } => unsynced.extend([place(from.0), place(to.0)]),
+        Step::SyncDirectory(directory) => {
+            unsynced.remove(&place(directory));
+        }
+        Step::SyncFileSystem(fd) => {
+            let device = rustix::fs::fstat(fd).unwrap().st_dev;
+            unsynced.retain(|(other, _)| *other != device);
+        }
+        Step::SyncFile(_) | Step::Remove { .. } => {}
+    });
+}
+
+/// How many directories this thread moved names in, crashes included, whose names a power cut may still
+/// undo.
+pub(crate) fn unsynced() -> usize {
+    UNSYNCED.with_borrow(BTreeSet::len)
 }
 
 /// Called just before bytes are written.

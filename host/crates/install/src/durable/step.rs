@@ -39,9 +39,12 @@ impl Step<'_> {
         #[cfg(test)]
         super::fault::before(self.word())?;
         #[cfg(feature = "test-switches")]
-        return super::switches::take(self);
+        super::switches::take(self)?;
         #[cfg(not(feature = "test-switches"))]
-        self.make()
+        self.make()?;
+        #[cfg(test)]
+        super::fault::after(self);
+        Ok(())
     }
 
     /// The system call.

@@ -87,6 +87,8 @@ fn assert_whole(world: &World, old: &Seen, new: &Seen, told: &str) -> bool {
     let (mut ready, _) = world
         .recover()
         .unwrap_or_else(|error| panic!("{told}: {error}"));
+    // At rest means for good: the journal says nothing any more of what a power cut could undo.
+    assert_eq!(fault::unsynced(), 0, "{told}");
     let seen = world.seen();
     let is_new = seen == *new;
     assert!(
