@@ -98,37 +98,22 @@ pub fn adopt(request: &Request) -> Result<Adopted, Failure> {
             ));
         }
     };
-    // Listed first: a crash in between leaves an entry that recovery passes over, never a forgotten install.
-    let registry = Registry::new(&request.registry);
-    let listed = registry.add(&request.dir);
     let adopted = cofferdam_install::adopt(&Adopt {
         dir: &request.dir,
         source,
         roles: request.roles.clone(),
         trust,
         live: Vec::new(),
+        registry: &Registry::new(&request.registry),
         txid: request.txid.clone(),
         now_unix_s: request.now,
-    });
-    let adopted = match adopted {
-        Ok(adopted) => adopted,
-        Err(error) => {
-            let failure = Failure::from(error);
-            // It is under care all the same.
-            if !["already-adopted", "interrupted"].contains(&failure.code)
-                && let Err(error) = registry.remove(&request.dir)
-            {
-                tracing::debug!(%error, "the list of installs keeps an entry that leads nowhere");
-            }
-            return Err(failure);
-        }
-    };
+    })?;
     let place = adopted.install.place();
     let mut warnings = Vec::new();
-    if let Err(error) = listed {
+    if let Some(error) = &adopted.unlisted {
         warnings.push(format!(
             "this machine's list of installs does not name it, so `recover --all` passes it over: {}",
-            chain(&error),
+            chain(error),
         ));
     }
     let live = adopted.install.journal().live_generation();

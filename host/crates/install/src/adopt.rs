@@ -46,6 +46,7 @@ use crate::layout::PlaceError;
 use crate::layout::Site;
 use crate::lock;
 use crate::open::Install;
+use crate::registry::Registry;
 use crate::settings;
 use crate::settings::Settings;
 use crate::settings::SettingsError;
@@ -62,6 +63,8 @@ pub struct Adopt<'a> {
     pub trust: Vec<TrustedKey>,
     /// Patterns of append-only files that all generations share.
     pub live: Vec<String>,
+    /// Where this machine's installs are listed.
+    pub registry: &'a Registry,
     /// A name unique in this install, of letters, digits and `-`.
     pub txid: String,
     /// Now, in seconds since 1970.
@@ -83,6 +86,8 @@ pub struct Adopted {
     pub install: Install,
     /// Managed files that differ from the package.
     pub drift: Vec<Drift>,
+    /// Why this machine's list of installs does not have it, if it does not.
+    pub unlisted: Option<InstallError>,
 }
 
 /// Why a directory did not come under care. Nothing changed, but for `interrupted`.
@@ -182,9 +187,13 @@ pub fn adopt(request: &Adopt<'_>) -> Result<Adopted, AdoptError> {
     refuse_existing(&site)?;
     refuse_other_file_system(&site, &live_tree)?;
 
+    // Before: not listed. After: an entry that leads to a directory without care, which recovery passes
+    // over; never a forgotten install. Only whoever holds the directory's lock, and found no state
+    // directory, takes it off the list again.
+    let unlisted = request.registry.add(&site.path).err();
     let scratch_name = layout::scratch_of(&site.name);
-    durable::remove_tree(&site.parent, &scratch_name)?;
-    let adopted = (|| {
+    let adopted = durable::remove_tree(&site.parent, &scratch_name).map_err(AdoptError::from);
+    let adopted = adopted.and_then(|()| {
         // Before: nothing. After, until the rename: a leftover under the temporary name.
         let state = durable::create_directory(&site.parent, &scratch_name)
             .doing(|| format!("create `{scratch_name}`"))?;
@@ -192,11 +201,20 @@ pub fn adopt(request: &Adopt<'_>) -> Result<Adopted, AdoptError> {
         let _held = lock::take(&state, "adopt", request.now_unix_s).map_err(InstallError::from)?;
         let drift = build(request, &settings, &text, &site, &live_tree, &state)?;
         let install = put_in_place(&site, &scratch_name)?;
-        Ok(Adopted { install, drift })
-    })();
+        Ok(Adopted {
+            install,
+            drift,
+            unlisted,
+        })
+    });
     match adopted {
         Ok(adopted) => Ok(adopted),
         Err(error) => {
+            if refuse_existing(&site).is_ok()
+                && let Err(error) = request.registry.remove(&site.path)
+            {
+                tracing::debug!(%error, "the list of installs keeps an entry that leads nowhere");
+            }
             if let Err(left) = durable::remove_tree(&site.parent, &scratch_name) {
                 tracing::warn!(%left, "the unfinished state directory is left for the next adopt");
             }
@@ -347,7 +365,10 @@ fn put_in_place(site: &Site, scratch_name: &str) -> Result<Install, InstallError
         Err(error) => error,
     };
     // Before: under care. After: not under care, and a leftover again; either after a power cut.
-    let back = durable::move_to_free_name(parent, &state_name, parent, scratch_name).doing(doing);
+    let back = durable::move_to_free_name(parent, &state_name, parent, scratch_name)
+        // After the sync: what is removed now is a leftover, whatever happens.
+        .and_then(|()| durable::sync_directory(parent))
+        .doing(doing);
     Err(match back {
         Ok(()) => error,
         Err(source) => InstallError::Interrupted {

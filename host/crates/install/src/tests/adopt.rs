@@ -16,6 +16,7 @@ use crate::Install;
 use crate::adopt;
 use crate::durable::fault;
 use crate::durable::fault::Fault;
+use crate::layout::Site;
 
 #[test]
 fn what_the_package_lists_is_managed_and_differences_are_drift() {
@@ -55,6 +56,7 @@ fn without_a_package_everything_is_state_and_there_is_no_version() {
         roles: vec!["server".to_owned()],
         trust: vec![world.trusted()],
         live: vec![],
+        registry: &world.registry(),
         txid: "adopt".to_owned(),
         now_unix_s: NOW,
     })
@@ -75,6 +77,52 @@ fn a_directory_is_not_adopted_twice() {
 }
 
 #[test]
+fn an_adopt_that_is_refused_takes_no_install_off_the_list() {
+    let world = World::new();
+    let listed = || -> Vec<_> {
+        let entries = world.registry().list().unwrap();
+        entries.into_iter().map(Result::unwrap).collect()
+    };
+    let package = world.package(1);
+    let again = |roles: &[&str], txid: &str| {
+        adopt(&Adopt {
+            dir: &world.dir,
+            source: AdoptSource::Package(&package),
+            roles: roles.iter().map(|role| (*role).to_owned()).collect(),
+            trust: vec![],
+            live: vec![],
+            registry: &world.registry(),
+            txid: txid.to_owned(),
+            now_unix_s: NOW,
+        })
+        .unwrap_err()
+        .code()
+    };
+    assert_eq!(again(&[], "again"), "already-adopted");
+    assert_eq!(again(&["No/Role"], "again"), "settings-invalid");
+    let parent = world.dir.parent().unwrap();
+    let mode = |mode| std::fs::set_permissions(parent, std::fs::Permissions::from_mode(mode));
+    mode(0o777).unwrap();
+    assert_eq!(again(&[], "again"), "writable-by-others");
+    mode(0o755).unwrap();
+    let _exclusive = crate::lock::take_directory(&Site::resolve(&world.dir).unwrap()).unwrap();
+    assert_eq!(again(&[], "again"), "busy");
+    assert_eq!(listed(), [world.dir.canonicalize().unwrap()]);
+    let bare = World::bare();
+    let file = bare.dir.join("fifo");
+    rustix::fs::mknodat(
+        rustix::fs::CWD,
+        &file,
+        rustix::fs::FileType::CharacterDevice,
+        rustix::fs::Mode::RUSR,
+        0,
+    )
+    .unwrap();
+    bare.adopt().unwrap_err();
+    assert!(bare.registry().list().unwrap().is_empty());
+}
+
+#[test]
 fn nothing_inside_an_install_is_adopted() {
     let world = World::new();
     let inner = world.dir.join("data");
@@ -85,6 +133,7 @@ fn nothing_inside_an_install_is_adopted() {
         roles: vec![],
         trust: vec![],
         live: vec![],
+        registry: &world.registry(),
         txid: "adopt".to_owned(),
         now_unix_s: NOW,
     })

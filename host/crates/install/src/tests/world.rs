@@ -38,6 +38,7 @@ use crate::Program;
 use crate::Ready;
 use crate::RecordKind;
 use crate::Recovered;
+use crate::Registry;
 use crate::Rollback;
 use crate::TxKind;
 use crate::TxResult;
@@ -61,6 +62,7 @@ pub(super) struct World {
     pub(super) dir: PathBuf,
     pub(super) config: PathBuf,
     key: minisign::KeyPair,
+    registry: tempfile::TempDir,
 }
 
 impl World {
@@ -68,11 +70,14 @@ impl World {
     pub(super) fn bare() -> Self {
         // Much is synced here: in memory that is quick, and the rules are the same.
         let memory = Path::new("/dev/shm");
-        let temporary = if memory.is_dir() {
-            tempfile::tempdir_in(memory).unwrap()
-        } else {
-            tempfile::tempdir().unwrap()
+        let folder = || {
+            if memory.is_dir() {
+                tempfile::tempdir_in(memory).unwrap()
+            } else {
+                tempfile::tempdir().unwrap()
+            }
         };
+        let temporary = folder();
         let dir = temporary.path().join("app");
         let config = temporary.path().join("etc/agent.toml");
         std::fs::create_dir(config.parent().unwrap()).unwrap();
@@ -88,6 +93,7 @@ impl World {
             dir,
             config,
             key,
+            registry: folder(),
         }
     }
 
@@ -114,9 +120,15 @@ impl World {
             roles: vec![],
             trust: vec![self.trusted()],
             live: vec!["logs/**".to_owned()],
+            registry: &self.registry(),
             txid: "adopt-1".to_owned(),
             now_unix_s: NOW,
         })
+    }
+
+    /// The machine's list of installs.
+    pub(super) fn registry(&self) -> Registry {
+        Registry::new(self.registry.path())
     }
 
     pub(super) fn declare_config(&self) {
