@@ -4,13 +4,16 @@
 //! A plan has none. An install without a service has none either, but everything that uses the install
 //! must have gone by the time that it would begin.
 
+use std::path::PathBuf;
 use std::time::Instant;
 
 use cofferdam_install::Building;
 use cofferdam_install::Install;
 use cofferdam_install::InstallError;
 use cofferdam_install::Ready;
+use cofferdam_install::RecoveredAction;
 use cofferdam_install::Returning;
+use cofferdam_install::State;
 
 use crate::failure::Failure;
 use crate::update::preflight;
@@ -28,6 +31,8 @@ pub(crate) struct Downtime<'a> {
     /// On the way back a version that works is owed, whatever the one that is left answers.
     going_back: bool,
     stopped_at: Option<Instant>,
+    /// The install that it was stopped for.
+    stopped_in: Option<PathBuf>,
     seconds: f64,
 }
 
@@ -49,6 +54,7 @@ impl<'a> Downtime<'a> {
             start_failed: false,
             going_back: false,
             stopped_at: None,
+            stopped_in: None,
             seconds: 0.0,
         }
     }
@@ -61,6 +67,7 @@ impl<'a> Downtime<'a> {
             start_failed: false,
             going_back: false,
             stopped_at: None,
+            stopped_in: None,
             seconds: 0.0,
         }
     }
@@ -111,6 +118,7 @@ impl<'a> Downtime<'a> {
             }
             Err(failure) => return Err(failure),
         };
+        self.stopped_in = Some(transaction.install().place().path().to_owned());
         // Owed from before: it was stopped, or did not start, and nobody has started it since.
         let owed = transaction.install().journal().service_owed;
         self.ran |= runs || owed;
@@ -166,12 +174,22 @@ impl<'a> Downtime<'a> {
         Ok(())
     }
 
-    /// Starts a service that was stopped, although the journal cannot be asked any more: it stays owed,
-    /// and a second start does no harm.
-    pub(crate) fn end_anyway(&self) -> Option<Failure> {
+    /// Starts a service that was stopped, although the journal cannot be written any more: it stays owed,
+    /// and a second start does no harm. But where a commit is half done it stays stopped, since it would
+    /// run with configuration of the old version. Answers with what is wrong about it, in words.
+    pub(crate) fn end_anyway(&self) -> Option<String> {
         let stopped = self.stopped_at.is_some();
-        let service = self.service().filter(|_| stopped)?;
-        service.start().err()
+        let stopped_in = self.stopped_in.as_ref().filter(|_| stopped)?;
+        let service = self.service()?;
+        let status = Install::open(stopped_in).and_then(|install| install.status());
+        let is_half_done = status.is_ok_and(|status| {
+            let finished = RecoveredAction::Finished;
+            matches!(status.state, State::Interrupted { recovery, .. } if recovery == finished)
+        });
+        if is_half_done {
+            return Some("the service stays stopped until the commit is finished".to_owned());
+        }
+        service.start().err().map(|unstarted| unstarted.to_string())
     }
 
     /// What the service printed, for the health steps; empty without one.

@@ -316,7 +316,10 @@ pub(crate) fn give_up(
     watch: &mut dyn Watch,
 ) -> Failure {
     let unstarted = match ready {
-        Some(mut ready) => downtime.end(&mut ready, watch).err(),
+        Some(mut ready) => {
+            let ended = downtime.end(&mut ready, watch);
+            ended.err().map(|unstarted| unstarted.to_string())
+        }
         None => downtime.end_anyway(),
     };
     if let Some(unstarted) = unstarted {
