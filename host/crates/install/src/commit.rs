@@ -6,7 +6,8 @@
 //!
 //! 1. the document that will end the commit is written ahead, so that ending it needs no space;
 //! 2. the journal says `committing`, with both trees' inodes and each config file's digests;
-//! 3. every config file still holds what it held, else the transaction is undone;
+//! 3. every config file still holds what it held, with its next content beside it, else the transaction
+//!    is undone;
 //! 4. the exchange;
 //! 5. both parent directories are synced. No config file is renamed before: on two real file
 //!    systems a rename was seen to survive a power cut that the exchange did not;
@@ -33,6 +34,7 @@ use crate::failure::undone;
 use crate::journal::ConfigSwap;
 use crate::journal::TxState;
 use crate::journal::codec;
+use crate::journal::recovery::ConfigFound;
 use crate::journal::recovery::TargetFound;
 use crate::layout;
 use crate::leftovers;
@@ -225,9 +227,10 @@ fn up_to_exchange(
     // (2) Before: everything built is thrown away. After: recovery looks which tree is live.
     write_journal(install, committing)?;
     // (3)
-    let changed = |swap: &&ConfigSwap| outside::observe(swap).target != TargetFound::Old;
-    if let Some(swap) = swaps.iter().find(changed) {
-        // Somebody else wrote it, and keeps what they wrote: nothing is committing any more.
+    let stands = |found: ConfigFound| found.target == TargetFound::Old && found.waiting;
+    let mut swaps = swaps.iter();
+    if let Some(swap) = swaps.find(|swap| !stands(outside::observe(swap))) {
+        // Somebody else wrote it, or took away what waits beside it: nothing is committing any more.
         recover::withdraw(install)?;
         return Err(InstallError::ConfigChanged {
             name: swap.name.clone(),

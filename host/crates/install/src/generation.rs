@@ -80,6 +80,13 @@ pub(crate) struct SavedConfig {
     pub(crate) digest: Digest,
 }
 
+impl SavedConfig {
+    /// The name of the copy in `config/`: one name of the operator's may have meant two files.
+    fn copy(&self) -> String {
+        self.digest.to_string()
+    }
+}
+
 impl Known {
     pub(crate) fn new(drift: &[Drift], configs: Vec<SavedConfig>) -> Self {
         Self {
@@ -174,7 +181,7 @@ pub(crate) fn read_saved_config(
         .map_err(|error| damaged(error.to_string()))?;
     let folder = layout::open_directory(&folder, layout::CONFIG.as_ref())
         .map_err(|error| damaged(error.to_string()))?;
-    let bytes = layout::read_file(&folder, &saved.name, CAP_BYTES)
+    let bytes = layout::read_file(&folder, &saved.copy(), CAP_BYTES)
         .map_err(|error| damaged(error.to_string()))?
         .ok_or_else(|| damaged(format!("the copy of `{}` is missing", saved.name)))?;
     if Digest::of(&bytes) != saved.digest {
@@ -439,7 +446,7 @@ pub(crate) fn write_left(
     if !configs.is_empty() {
         let kept = durable::ensure_directory(folder, layout::CONFIG).doing(doing)?;
         for (saved, bytes) in configs {
-            durable::write_unsynced(&kept, &saved.name, bytes).doing(doing)?;
+            durable::write_unsynced(&kept, &saved.copy(), bytes).doing(doing)?;
         }
     }
     Ok(())

@@ -3,8 +3,9 @@
 //!
 //! The next content is written beside its target, with the target's mode, owner and attributes,
 //! under a name that the journal already knows. It takes the target's place only after the exchange
-//! is durable, and only while the target still holds what it held when the transaction read it:
-//! nothing that somebody else wrote is ever overwritten.
+//! is durable, and only while the target still holds what it held when the transaction read it, which
+//! is asked just before: what somebody else wrote is not overwritten, unless within that instant. A file
+//! that did not exist is never overwritten: the rename itself refuses.
 //!
 //! A file that a transaction creates is removed again by a rollback to a generation that was left
 //! without it, under the same rule: at the same moment, and only while it holds what was read.
@@ -273,11 +274,17 @@ pub(crate) fn put_in_place(swap: &ConfigSwap) -> io::Result<()> {
     let (folder, target) = reopen(&swap.target)?;
     // Before: the target is old, and recovery comes here again. After: it is new, or gone; or old
     // again after a power cut, and recovery finishes either.
-    if swap.new_digest.is_some() {
-        let (_, temporary) = reopen(&swap.temporary)?;
-        durable::rename_over(&folder, &temporary, &target)?;
-    } else {
-        durable::remove_file(&folder, &target)?;
+    match (swap.old_digest, swap.new_digest) {
+        (Some(_), Some(_)) => {
+            let (_, temporary) = reopen(&swap.temporary)?;
+            durable::rename_over(&folder, &temporary, &target)?;
+        }
+        // A file that somebody else made meanwhile stands in the way, and stays.
+        (None, Some(_)) => {
+            let (_, temporary) = reopen(&swap.temporary)?;
+            durable::move_to_free_name(&folder, &temporary, &folder, &target)?;
+        }
+        (Some(_) | None, None) => durable::remove_file(&folder, &target)?,
     }
     // After the sync: it is new, or gone.
     durable::sync_directory(&folder)

@@ -399,17 +399,26 @@ pub(crate) fn finish(install: &mut Install, renames: &[usize]) -> Result<(), Ins
     durable::sync_directory(&slot).doing(|| "make the exchange durable".to_owned())?;
     for (place, swap) in configs.iter().enumerate() {
         let doing = || format!("put config file `{}` in place", swap.target.display());
-        let found = if renames.contains(&place) {
-            outside::observe(swap).target
-        } else {
-            TargetFound::New
-        };
-        match found {
+        if !renames.contains(&place) {
+            // New, perhaps since a recovery that was cut off before it said so to the disk.
+            outside::sync_folder(&swap.target).doing(doing)?;
+            continue;
+        }
+        let found = outside::observe(swap);
+        match (found.target, found.waiting) {
             // Before and after: see `put_in_place`; each is finished by the next recovery.
-            TargetFound::Old => outside::put_in_place(swap).doing(doing)?,
-            // Perhaps by a recovery that was cut off before it said so to the disk.
-            TargetFound::New => outside::sync_folder(&swap.target).doing(doing)?,
-            TargetFound::Neither => {
+            (TargetFound::Old, true) => outside::put_in_place(swap).doing(doing)?,
+            (TargetFound::Old, false) => {
+                return Err(InstallError::NeedsPerson {
+                    found: Contradiction::ConfigLost {
+                        name: swap.name.clone(),
+                    },
+                });
+            }
+            (TargetFound::New, true | false) => {
+                outside::sync_folder(&swap.target).doing(doing)?;
+            }
+            (TargetFound::Neither, true | false) => {
                 return Err(InstallError::NeedsPerson {
                     found: Contradiction::ConfigChanged {
                         name: swap.name.clone(),

@@ -143,12 +143,13 @@ impl Install {
         InstallError::NoGeneration { wanted, kept }
     }
 
-    /// State that a rollback would leave behind: files that changed since the live generation was
-    /// made, and config files outside.
+    /// State that a rollback to generation `to` would leave behind: files that changed since the live
+    /// generation was made, and config files outside. One that nobody has declared since is state that
+    /// changed unless it is what comes back: nothing tells whose it is.
     ///
     /// # Errors
     /// The inventory or the tree cannot be read.
-    pub fn state_changes(&self) -> Result<(StateChanges, Vec<String>), InstallError> {
+    pub fn state_changes(&self, to: u64) -> Result<(StateChanges, Vec<String>), InstallError> {
         let mut changes = StateChanges {
             added: 0,
             changed: 0,
@@ -167,7 +168,8 @@ impl Install {
             }
             paths.push(path);
         }
-        for made in generation::read_known(&self.place, self.journal.live, layout::MADE)?.configs {
+        let made = generation::read_known(&self.place, self.journal.live, layout::MADE)?.configs;
+        for made in &made {
             let now = outside::read_named(&made.name, &made.target)?;
             match now.map(|(now, _)| now.digest) {
                 Some(digest) if digest == made.digest => continue,
@@ -176,11 +178,30 @@ impl Install {
             }
             paths.push(made.target.display().to_string());
         }
+        // What the live generation was left with once, a rollback to it has brought back. A rollback that was
+        // cut off may have left it torn: then nothing is known.
+        let brought = generation::read_known(&self.place, self.journal.live, layout::LEFT);
+        let brought = brought.map(|known| known.configs).unwrap_or_default();
+        for left in generation::read_known(&self.place, to, layout::LEFT)?.configs {
+            if made.iter().any(|made| made.target == left.target)
+                || outside::is_inside(&self.place, &left.target)
+            {
+                continue;
+            }
+            let Some((now, _)) = outside::read_named(&left.name, &left.target)? else {
+                continue;
+            };
+            let mut known = brought.iter().chain([&left]);
+            if !known.any(|known| known.target == now.target && known.digest == now.digest) {
+                changes.changed += 1;
+                paths.push(left.target.display().to_string());
+            }
+        }
         Ok((changes, paths))
     }
 
-    fn refuse_changed_state(&self) -> Result<(), InstallError> {
-        let (changes, paths) = self.state_changes()?;
+    fn refuse_changed_state(&self, to: u64) -> Result<(), InstallError> {
+        let (changes, paths) = self.state_changes(to)?;
         if paths.is_empty() {
             return Ok(());
         }
@@ -241,7 +262,7 @@ fn prepare(install: &mut Install, rollback: Rollback) -> Result<SyncFs, InstallE
     let to = install.rollback_target(rollback.to)?;
     install.verify_kept(to)?;
     if rollback.changed_state == ChangedState::Refuse {
-        install.refuse_changed_state()?;
+        install.refuse_changed_state(to)?;
     }
     let journal = &install.journal;
     let makes = journal
@@ -328,9 +349,6 @@ fn seal(
     sync: &mut SyncFs,
     changed_state: ChangedState,
 ) -> Result<Contents, InstallError> {
-    if changed_state == ChangedState::Refuse {
-        install.refuse_changed_state()?;
-    }
     let Some(transaction) = install.journal.transaction.clone() else {
         return Ok(Contents {
             built: None,
@@ -338,13 +356,18 @@ fn seal(
         });
     };
     let (from, to) = (transaction.from, transaction.to);
+    if changed_state == ChangedState::Refuse {
+        install.refuse_changed_state(to)?;
+    }
     let doing = || format!("move the tree of generation {to}");
     let slot = install.place.open_generation(from).doing(doing)?;
     let home = install.place.open_generation(to).doing(doing)?;
     let mut planned = plan_configs(install, to)?;
     let saved = save_left(install, &slot, &config_swaps::swaps_of(&planned))?;
-    // Nothing is removed of which there is no copy.
-    planned.retain(|planned| planned.after.is_some() || saved.contains(&planned.swap.target));
+    // Nothing is overwritten or removed of which there is no copy.
+    planned.retain(|planned| {
+        planned.swap.old_digest.is_none() || saved.contains(&planned.swap.target)
+    });
     let swaps = config_swaps::swaps_of(&planned);
 
     let tree = layout::directory_inode(&home, layout::TREE).doing(doing)?;
@@ -385,10 +408,10 @@ fn save_left(
         .collect();
     let made = generation::read_known(&install.place, install.journal.live, layout::MADE)?.configs;
     let made = made.iter().map(|made| (&made.name, &made.target));
-    let removed = swaps.iter().filter(|swap| swap.new_digest.is_none());
-    let removed = removed.map(|swap| (&swap.name, &swap.target));
-    for (name, target) in made.chain(removed) {
-        if saved.contains(target) || configs.iter().any(|(other, _)| other.name == *name) {
+    let swapped = swaps.iter().filter(|swap| swap.old_digest.is_some());
+    let swapped = swapped.map(|swap| (&swap.name, &swap.target));
+    for (name, target) in made.chain(swapped) {
+        if saved.contains(target) {
             continue;
         }
         if let Some(undeclared) = outside::read_named(name, target)? {

@@ -313,14 +313,11 @@ fn stands_for_another(journal: &Journal, live_is: LiveIs) -> Option<Contradictio
     }
 }
 
-/// Before the exchange no config file is renamed.
+/// Before the exchange no config file is renamed: whatever else stands there is somebody's own, and stays.
 fn stands_before_exchange(name: &str, found: ConfigFound) -> Option<Contradiction> {
     match found.target {
-        TargetFound::Old => None,
+        TargetFound::Old | TargetFound::Neither => None,
         TargetFound::New => Some(Contradiction::ConfigAhead {
-            name: name.to_owned(),
-        }),
-        TargetFound::Neither => Some(Contradiction::ConfigChanged {
             name: name.to_owned(),
         }),
     }

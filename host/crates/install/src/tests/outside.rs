@@ -25,6 +25,15 @@ fn cut_off_after_the_exchange(
     run: fn(&World) -> Result<(), Failed>,
     new_program: &[u8],
 ) -> World {
+    cut_off_in_the_commit(make, run, new_program)
+}
+
+/// The first cut in a commit at which this program is live.
+fn cut_off_in_the_commit(
+    make: fn() -> World,
+    run: fn(&World) -> Result<(), Failed>,
+    program: &[u8],
+) -> World {
     for number in 1.. {
         let world = make();
         fault::arm(number, Fault::Crash);
@@ -38,8 +47,8 @@ fn cut_off_after_the_exchange(
             .transaction
             .as_ref()
             .map(|transaction| transaction.state.clone());
-        let program = std::fs::read(world.dir.join("bin/app")).unwrap();
-        if matches!(state, Some(TxState::Committing { .. })) && program == new_program {
+        let live = std::fs::read(world.dir.join("bin/app")).unwrap();
+        if matches!(state, Some(TxState::Committing { .. })) && live == program {
             return world;
         }
     }
@@ -254,4 +263,105 @@ fn an_edit_between_exchange_and_removal_is_kept_and_needs_a_person() {
     std::fs::remove_dir_all(world.config.parent().unwrap()).unwrap();
     drop(world.ready());
     assert_eq!(world.seen(), world.expected(1, NO_CONFIG));
+}
+
+#[test]
+fn an_edit_before_the_exchange_is_kept_and_needs_nobody() {
+    let world = cut_off_in_the_commit(World::new, |world| world.apply(2, NEW_CONFIG), b"version 1");
+    let theirs = "port = 99\n";
+    std::fs::write(&world.config, theirs).unwrap();
+    drop(world.ready());
+    assert_eq!(world.seen(), world.expected(1, theirs));
+    invariant_at_rest(&world);
+}
+
+#[test]
+fn a_commit_whose_config_file_waits_no_more_is_undone() {
+    let world = World::new();
+    let before = world.seen();
+    let package = world.package(2);
+    let Ok(Ok(building)) = World::build(world.ready(), &package, TxKind::Apply, "tx") else {
+        panic!("not built")
+    };
+    let Ok(sealed) = building.seal(&[world.config_change(NEW_CONFIG)], NOW) else {
+        panic!("not sealed")
+    };
+    let beside = std::fs::read_dir(world.config.parent().unwrap()).unwrap();
+    let waiting = beside
+        .map(|entry| entry.unwrap().path())
+        .find(|path| *path != world.config);
+    std::fs::write(waiting.unwrap(), "damaged").unwrap();
+    let Err(failure) = sealed.commit(NOW) else {
+        panic!("committed")
+    };
+    let (ready, error) = failure.into_parts();
+    assert_eq!(error.code(), "config-changed");
+    drop(ready);
+    drop(world.ready());
+    assert_eq!(world.seen(), before);
+    invariant_at_rest(&world);
+}
+
+#[test]
+fn a_file_that_somebody_made_where_one_was_to_be_created_stays() {
+    let world = cut_off_after_the_exchange(
+        World::without_config,
+        |world| world.apply(2, NEW_CONFIG),
+        b"version 2",
+    );
+    let install = world.open();
+    let Some(TxState::Committing { configs, .. }) =
+        install.journal().transaction.as_ref().map(|tx| &tx.state)
+    else {
+        panic!("not committing")
+    };
+    let theirs = "port = 99\n";
+    std::fs::write(&world.config, theirs).unwrap();
+    let error = crate::outside::put_in_place(&configs[0]).unwrap_err();
+    assert_eq!(error.kind(), std::io::ErrorKind::AlreadyExists);
+    assert_eq!(std::fs::read_to_string(&world.config).unwrap(), theirs);
+}
+
+#[test]
+fn a_config_file_that_is_declared_no_more_is_state_and_is_saved() {
+    let world = World::new();
+    world.apply(2, NEW_CONFIG).unwrap();
+    let settings = world.state().join("install.toml");
+    let text = std::fs::read_to_string(&settings).unwrap();
+    let declared = text.find("[config.agent]").unwrap();
+    std::fs::write(&settings, &text[..declared]).unwrap();
+    let theirs = "port = 9\n";
+    std::fs::write(&world.config, theirs).unwrap();
+    apply_without_config(&world, 3);
+    assert_eq!(
+        world.roll_back(Some(1), ChangedState::Refuse),
+        Err(Failed::Undone("state-changed"))
+    );
+    assert_eq!(world.seen().config, theirs);
+    world.roll_back(Some(1), ChangedState::LeaveBehind).unwrap();
+    assert_eq!(world.seen().config, OLD_CONFIG);
+    world.roll_back(Some(3), ChangedState::LeaveBehind).unwrap();
+    assert_eq!(world.seen().config, theirs);
+}
+
+#[test]
+fn a_config_file_whose_name_means_another_one_now_is_saved_too() {
+    let world = World::new();
+    world.apply(2, NEW_CONFIG).unwrap();
+    let other = world.config.with_file_name("other.toml");
+    write(&other, b"other = 1\n");
+    let settings = world.state().join("install.toml");
+    let text = std::fs::read_to_string(&settings).unwrap();
+    let moved = text.replace(
+        &world.config.display().to_string(),
+        &other.display().to_string(),
+    );
+    std::fs::write(&settings, moved).unwrap();
+    let theirs = "port = 9\n";
+    std::fs::write(&world.config, theirs).unwrap();
+    world.roll_back(Some(1), ChangedState::LeaveBehind).unwrap();
+    assert_eq!(world.seen().config, OLD_CONFIG);
+    world.roll_back(Some(2), ChangedState::LeaveBehind).unwrap();
+    assert_eq!(world.seen().config, theirs);
+    assert_eq!(std::fs::read(&other).unwrap(), b"other = 1\n");
 }

@@ -71,7 +71,7 @@ fn state_that_changed_since_is_a_refusal_with_counts() {
         Err(Failed::Undone("state-changed"))
     );
     assert_eq!(world.seen(), before);
-    let (changes, paths) = world.open().state_changes().unwrap();
+    let (changes, paths) = world.open().state_changes(1).unwrap();
     assert_eq!((changes.added, changes.changed, changes.removed), (1, 1, 0));
     assert_eq!(paths, ["data/added", "data/records"]);
     world.roll_back(None, ChangedState::LeaveBehind).unwrap();

@@ -17,6 +17,7 @@ use crate::Sealed;
 use crate::State;
 use crate::TxKind;
 use crate::TxResult;
+use cofferdam_package::digest::Digest;
 
 fn built(world: &World, version: u64, kind: TxKind, txid: &str) -> Building {
     let package = world.package(version);
@@ -49,10 +50,10 @@ fn an_apply_makes_the_next_generation_and_keeps_the_last() {
         std::fs::read(kept.join("tree/bin/app")).unwrap(),
         b"version 1"
     );
-    assert_eq!(
-        std::fs::read_to_string(kept.join("config/agent")).unwrap(),
-        OLD_CONFIG
-    );
+    let copy = kept
+        .join("config")
+        .join(Digest::of(OLD_CONFIG.as_bytes()).to_string());
+    assert_eq!(std::fs::read_to_string(copy).unwrap(), OLD_CONFIG);
     assert!(world.open().verify_kept(1).is_ok());
 }
 

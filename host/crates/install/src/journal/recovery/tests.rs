@@ -208,7 +208,7 @@ fn by_the_table(journal: &Journal, observed: &Observed) -> &'static str {
         TxState::Moving { .. } if (*slot, *target) == (Some(NEW), None) => "move back",
         TxState::Moving { .. } => "person",
         TxState::Committing { .. } => {
-            let before = all(&|found| found.target == TargetFound::Old);
+            let before = all(&|found| found.target != TargetFound::New);
             let after = all(&|found| match found.target {
                 TargetFound::New => true,
                 TargetFound::Old => found.waiting,
