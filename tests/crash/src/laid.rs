@@ -64,13 +64,21 @@ fn renumber(path: &Path, now: &BTreeMap<u64, u64>) -> io::Result<()> {
 /// The members of a journal that hold inodes.
 const MEMBERS: &[&str] = &["live_tree", "tree", "old", "new"];
 
+/// Those that say when a directory was made, which cannot be laid down: a journal may do without.
+const TIMES: &[&str] = &["live_tree_born_ns", "new_born_ns"];
+
 /// The same journal with other numbers; none when it is not whole.
 pub(crate) fn renumbered(text: &str, now: &BTreeMap<u64, u64>) -> Option<String> {
     let checksum = format!("\"{}\"", checksum(text)?);
     if !text.contains(&checksum) {
         return None;
     }
-    let lines: Vec<String> = text.lines().map(|line| with_number(line, now)).collect();
+    let is_time = |line: &&str| {
+        let mut times = TIMES.iter();
+        times.any(|time| line.trim_start().starts_with(&format!("\"{time}\": ")))
+    };
+    let lines = text.lines().filter(|line| !is_time(line));
+    let lines: Vec<String> = lines.map(|line| with_number(line, now)).collect();
     let renumbered = lines.join("\n") + "\n";
     let new = format!("\"{}\"", self::checksum(&renumbered)?);
     Some(renumbered.replacen(&checksum, &new, 1))

@@ -332,6 +332,7 @@ fn build(
     let history = history::append(state, None, vec![entry]).map_err(InstallError::from)?;
     let journal = codec::encode(&Journal {
         live_tree: layout::directory_inode(&site.parent, &site.name).doing(doing)?,
+        live_tree_born_ns: layout::born_ns(&site.parent, &site.name),
         history,
         ..Journal::adopted(record)
     });

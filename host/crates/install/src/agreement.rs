@@ -118,10 +118,13 @@ impl Agreement {
 
 /// Whose tree stands at `DIR`, where the journal says that its generation `live` should.
 ///
-/// The inode that the journal recorded settles it. An install that was moved, copied or unpacked from a backup has
+/// The inode that the journal recorded settles it, with the time at which that directory was made. An install that was moved, copied or unpacked from a backup has
 /// another one: then the files are compared, until the next command that writes records the new inode.
 pub(crate) fn whose_live_tree(place: &Place, journal: &Journal, found: InodeId) -> LiveIs {
-    if journal.live_tree == Some(found) {
+    let made_then = journal
+        .live_tree_born_ns
+        .is_none_or(|then| layout::born_ns(place.parent(), place.name()) == Some(then));
+    if journal.live_tree == Some(found) && made_then {
         return LiveIs::Recorded;
     }
     // What cannot be compared contradicts nothing; whoever needs the inventory says what is wrong with it.

@@ -212,6 +212,7 @@ fn up_to_exchange(
     let committing = install.journal.in_state(TxState::Committing {
         old,
         new,
+        new_born_ns: layout::born_ns(&slot, layout::TREE),
         configs: swaps.to_vec(),
         at_unix_s: now_unix_s,
     });

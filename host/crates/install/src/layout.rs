@@ -26,6 +26,7 @@ use rustix::fs::AtFlags;
 use rustix::fs::FileType;
 use rustix::fs::Mode;
 use rustix::fs::OFlags;
+use rustix::fs::StatxFlags;
 use serde::Deserialize;
 use serde::Serialize;
 
@@ -463,6 +464,17 @@ pub(crate) fn directory_inode(parent: &Dir, name: &str) -> io::Result<Option<Ino
         Err(rustix::io::Errno::NOENT) => Ok(None),
         Err(error) => Err(error.into()),
     }
+}
+
+/// When what stands at a name was made, in nanoseconds since 1970; none where the file system does not tell.
+pub(crate) fn born_ns(parent: &Dir, name: &str) -> Option<u64> {
+    let wanted = StatxFlags::BTIME;
+    let stat = rustix::fs::statx(parent, name, AtFlags::SYMLINK_NOFOLLOW, wanted).ok()?;
+    let told = StatxFlags::from_bits_retain(stat.stx_mask).contains(wanted);
+    let seconds = u64::try_from(stat.stx_btime.tv_sec).ok().filter(|_| told)?;
+    seconds
+        .checked_mul(1_000_000_000)?
+        .checked_add(stat.stx_btime.tv_nsec.into())
 }
 
 /// One rule for "nobody else can put another file at our names in this directory".

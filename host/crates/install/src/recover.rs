@@ -164,6 +164,7 @@ fn record_live_tree(install: &mut Install) -> Result<Option<String>, InstallErro
     let was_recorded = install.journal.live_tree.is_some();
     let next = Journal {
         live_tree: observed.live,
+        live_tree_born_ns: layout::born_ns(install.place.parent(), install.place.name()),
         ..install.journal.clone()
     };
     // Before: the files are compared again next time. After: they need not be.
@@ -330,9 +331,12 @@ pub(crate) fn withdraw(install: &mut Install) -> Result<(), InstallError> {
     };
     // Before: still committing, with the old tree live, and recovery comes here again. After:
     // nothing is committing.
+    let journal = &install.journal;
+    let is_recorded = journal.live_tree == Some(old);
     let next = Journal {
         live_tree: Some(old),
-        ..install.journal.in_state(state)
+        live_tree_born_ns: journal.live_tree_born_ns.filter(|_| is_recorded),
+        ..journal.in_state(state)
     };
     write_journal(install, next)
 }

@@ -54,6 +54,7 @@ fn recovered(journal: &Journal) {
         TxState::Committing {
             old,
             new,
+            new_born_ns: _,
             configs: swaps,
             at_unix_s: _,
         } => {

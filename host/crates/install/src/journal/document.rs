@@ -37,6 +37,10 @@ pub struct Journal {
     /// none where nobody looked yet. Another one at rest means that the install was moved, copied or restored.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub live_tree: Option<InodeId>,
+    /// When that directory was made, in nanoseconds since 1970, where the file system tells: one that takes
+    /// its place after it was removed may get its inode.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub live_tree_born_ns: Option<u64>,
     /// The number that the next generation will get.
     pub next_generation: u64,
     /// Every generation that exists; a folder or tree of any other number is a leftover.
@@ -165,6 +169,9 @@ pub enum TxState {
         old: InodeId,
         /// The root directory that is to be live.
         new: InodeId,
+        /// When it was made, in nanoseconds since 1970, where the file system tells.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        new_born_ns: Option<u64>,
         /// Config files outside the install that change, in the order of their renames.
         configs: Vec<ConfigSwap>,
         /// When the commit was decided, in seconds since 1970.
@@ -239,6 +246,7 @@ impl Journal {
         Self {
             live: 1,
             live_tree: None,
+            live_tree_born_ns: None,
             next_generation: 2,
             floors: Floors {
                 version: record.version.clone(),
@@ -339,12 +347,19 @@ impl Journal {
     /// same bytes.
     pub fn committed(&self) -> Option<Self> {
         let transaction = self.transaction.as_ref()?;
-        let TxState::Committing { new, at_unix_s, .. } = transaction.state else {
+        let TxState::Committing {
+            new,
+            new_born_ns,
+            at_unix_s,
+            ..
+        } = transaction.state
+        else {
             return None;
         };
         let mut next = self.ended(transaction.last(TxResult::Committed, None, at_unix_s));
         next.live = transaction.to;
         next.live_tree = Some(new);
+        next.live_tree_born_ns = new_born_ns;
         next.next_generation = next.next_generation.max(transaction.to.saturating_add(1));
         next.generations
             .insert(transaction.to, transaction.makes.clone());

@@ -263,6 +263,7 @@ pub fn decide(journal: &Journal, observed: &Observed) -> Recovery {
         TxState::Committing {
             old,
             new,
+            new_born_ns: _,
             configs,
             at_unix_s: _,
         } => {

@@ -339,6 +339,7 @@ fn journal_of(
     Journal {
         live,
         live_tree: Some(live_tree),
+        live_tree_born_ns: None,
         next_generation,
         generations: records,
         floors,

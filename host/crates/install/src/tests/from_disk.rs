@@ -20,6 +20,8 @@ use crate::State;
 use crate::durable::fault;
 use crate::durable::fault::Fault;
 use crate::journal::Journal;
+use crate::journal::codec;
+use crate::layout;
 
 /// Generation 2 is live and confirmed, 1 is kept.
 fn updated() -> World {
@@ -187,6 +189,32 @@ fn an_older_state_directory_restored_over_a_newer_install_is_told_by_recovery_an
     assert_eq!(drift.len(), 2, "{drift:?}");
     let (_, recovered) = world.recover().unwrap();
     assert_eq!(recovered.warnings, Vec::<String>::new());
+}
+
+/// Some file systems give the inode of a directory that was removed to the next one that is made.
+#[test]
+fn an_older_backup_that_got_the_inode_of_the_install_is_not_taken_for_it() {
+    let world = World::new();
+    world.apply(2, NEW_CONFIG).unwrap();
+    std::fs::remove_dir_all(&world.dir).unwrap();
+    let copied = std::process::Command::new("cp")
+        .arg("-a")
+        .args([tree(&world, 1), world.dir.clone()])
+        .status();
+    assert!(copied.unwrap().success());
+    let install = world.open();
+    let place = install.place();
+    let journal = Journal {
+        live_tree: layout::directory_inode(place.parent(), place.name()).unwrap(),
+        ..journal(&world)
+    };
+    let is_told = journal.live_tree_born_ns.is_some();
+    std::fs::write(journal_path(&world), codec::encode(&journal)).unwrap();
+    let seen = world.seen();
+    if is_told {
+        assert_refused(&world, "needs-person");
+    }
+    assert_eq!(world.seen(), seen);
 }
 
 #[test]
@@ -425,6 +453,7 @@ fn cut_everywhere(damage: fn(&World)) {
 fn end(world: &World) -> (Journal, Seen, Vec<String>, Vec<String>) {
     let journal = Journal {
         live_tree: None,
+        live_tree_born_ns: None,
         ..journal(world)
     };
     // Each world has a key of its own, so each package a digest of its own.

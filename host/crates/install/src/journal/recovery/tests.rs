@@ -53,6 +53,7 @@ fn journal(state: Option<(TxState, TreeSource)>) -> Journal {
     Journal {
         live: 2,
         live_tree: Some(OLD),
+        live_tree_born_ns: None,
         next_generation: 3,
         generations: BTreeMap::from([(1, record()), (2, record())]),
         floors: Floors {
@@ -94,6 +95,7 @@ fn states() -> Vec<Option<(TxState, TreeSource)>> {
     let committing = |configs| TxState::Committing {
         old: OLD,
         new: NEW,
+        new_born_ns: None,
         configs,
         at_unix_s: 0,
     };
@@ -353,6 +355,7 @@ fn a_journal_that_says_what_cannot_be_is_not_believed() {
                 TxState::Committing {
                     old: NEW,
                     new: NEW,
+                    new_born_ns: None,
                     configs,
                     at_unix_s: 0,
                 },
