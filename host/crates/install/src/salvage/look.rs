@@ -183,16 +183,22 @@ fn journals(place: &Place) -> Result<Before, InstallError> {
     }
 }
 
-/// Whether each move of a recovery that was cut off is done, or can be done.
+/// Whether each move of a recovery that was cut off is done, or can be done once those before it are.
 fn fits(place: &Place, marker: &marker::Marker) -> Result<bool, InstallError> {
+    let mut stands = BTreeMap::new();
+    for spot in marker.moves.iter().flat_map(|step| [&step.from, &step.to]) {
+        stands.insert(spot, inode_at(place, &marker.txid, spot)?);
+    }
     for step in &marker.moves {
-        let from = inode_at(place, &marker.txid, &step.from)?;
-        let to = inode_at(place, &marker.txid, &step.to)?;
-        let done = to == Some(step.what);
-        let possible = from == Some(step.what) && to.is_none();
-        if !done && !possible {
+        let at = |spot| stands.get(spot).copied().flatten();
+        if at(&step.to) == Some(step.what) {
+            continue;
+        }
+        if at(&step.from) != Some(step.what) || at(&step.to).is_some() {
             return Ok(false);
         }
+        stands.insert(&step.from, None);
+        stands.insert(&step.to, Some(step.what));
     }
     Ok(true)
 }

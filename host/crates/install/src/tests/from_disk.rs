@@ -369,6 +369,45 @@ fn of_several_kept_trees_a_person_names_the_one_for_a_missing_install() {
     assert_works(&world);
 }
 
+/// What stands in the way of one move is taken away by the one before it.
+#[test]
+fn a_choice_that_was_made_is_carried_on_wherever_it_was_cut_off() {
+    let strange = || {
+        let world = updated();
+        world.apply(3, NEW_CONFIG).unwrap();
+        std::fs::rename(&world.dir, world.dir.with_extension("lost")).unwrap();
+        write(&world.dir.join("a"), b"somebody else's");
+        world
+    };
+    let mut carried_on = 0;
+    for number in 1.. {
+        let world = strange();
+        fault::arm(number, Fault::Crash);
+        let _cut = from_disk(&world, Some(2));
+        let (_, struck) = fault::disarm();
+        if !struck {
+            break;
+        }
+        match from_disk(&world, None) {
+            Ok(decision) => {
+                assert_eq!(decision.live, 2, "cut off at {number}");
+                carried_on += 1;
+            }
+            // Nothing was decided yet, or all is done.
+            Err(error) => assert!(
+                ["from-disk-undecided", "from-disk-not-needed"].contains(&error.code()),
+                "cut off at {number}: {error}"
+            ),
+        }
+        if world.recover().is_err() {
+            assert!(carried_on == 0, "cut off at {number}");
+            from_disk(&world, Some(2)).unwrap();
+        }
+        assert_works(&world);
+    }
+    assert!(carried_on > 5, "{carried_on}");
+}
+
 #[test]
 fn a_generation_whose_manifest_is_not_signed_by_a_trusted_key_is_not_believed() {
     let world = updated();
