@@ -11,12 +11,21 @@ use serde_json::json;
 
 use crate::failure::Failure;
 
+/// What may be applied again.
+#[derive(Debug)]
+pub struct Allowed {
+    /// The packages that were condemned.
+    pub lifted: Vec<Condemned>,
+    /// What could not be caught up on the way.
+    pub warnings: Vec<String>,
+}
+
 /// Lets the packages of this version be applied again.
 ///
 /// # Errors
 /// As [`super::at_rest`]; `not-condemned`; the list cannot be written.
-pub fn allow(dir: &Path, version: &Version, now: u64) -> Result<Vec<Condemned>, Failure> {
-    let (mut ready, _) = super::at_rest(dir, "allow", now)?;
+pub fn allow(dir: &Path, version: &Version, now: u64) -> Result<Allowed, Failure> {
+    let (mut ready, recovered) = super::at_rest(dir, "allow", now)?;
     let lifted = ready.allow(version)?;
     ready.append_history(vec![Entry {
         at_unix_s: now,
@@ -24,5 +33,8 @@ pub fn allow(dir: &Path, version: &Version, now: u64) -> Result<Vec<Condemned>, 
         kind: RecordKind::Allow,
         body: json!({ "version": version.to_string(), "packages": lifted }),
     }])?;
-    Ok(lifted)
+    Ok(Allowed {
+        lifted,
+        warnings: recovered.warnings,
+    })
 }

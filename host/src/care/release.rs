@@ -24,10 +24,10 @@ pub struct Released {
 /// As [`super::at_rest`]; the state directory cannot be taken away, and nothing changed then, but for
 /// `interrupted`.
 pub fn release(dir: &Path, registry: &Path, now: u64) -> Result<Released, Failure> {
-    let (ready, _) = super::at_rest(dir, "release", now)?;
+    let (ready, recovered) = super::at_rest(dir, "release", now)?;
     let path = ready.install().place().path().to_owned();
     ready.release()?;
-    let mut warnings = Vec::new();
+    let mut warnings = recovered.warnings;
     if let Err(error) = Registry::new(registry).remove(&path) {
         warnings.push(format!(
             "the machine's list of installs still names it: {}",

@@ -27,15 +27,22 @@ pub(super) struct Arguments {
 ///
 /// # Errors
 /// `not-condemned` when there is no such entry.
-pub(super) fn run(arguments: &Arguments, _screen: &Screen) -> Result<Reply, Failure> {
-    let lifted = allow::allow(
+pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Reply, Failure> {
+    let allowed = allow::allow(
         &arguments.dir,
         &arguments.version,
         crate::ambient::now_unix_s(),
     )?;
+    for warning in &allowed.warnings {
+        screen.note("warning", warning);
+    }
     let text = format!("version {} may be applied again", arguments.version);
     Ok(Reply::done(
-        json!({ "version": arguments.version.to_string(), "packages": super::facts(&lifted)? }),
+        json!({
+            "version": arguments.version.to_string(),
+            "packages": super::facts(&allowed.lifted)?,
+            "warnings": allowed.warnings,
+        }),
         text,
     ))
 }

@@ -159,16 +159,20 @@ fn confirm(
     let mut warnings = Vec::new();
     let request = update.request;
     let mut try_to = |what: &str, result: Result<(), Failure>| {
+        let is_done = result.is_ok();
         if let Err(failure) = result {
             warnings.push(format!("{what}: {failure}"));
         }
+        is_done
     };
-    try_to("confirming", ready.confirm().map_err(Failure::from));
+    let is_confirmed = try_to("confirming", ready.confirm().map_err(Failure::from));
     let mut entries = record::steps(request, &update.steps.reports);
     let body = body(&update, &ready, facts, "committed", None);
     entries.push(record::entry(request, RecordKind::Transaction, body));
-    let generation = json!({ "generation": ready.journal().live, "by": "health" });
-    entries.push(record::entry(request, RecordKind::Confirm, generation));
+    if is_confirmed {
+        let generation = json!({ "generation": ready.journal().live, "by": "health" });
+        entries.push(record::entry(request, RecordKind::Confirm, generation));
+    }
     try_to("history", record::append(&mut ready, entries));
     try_to("pruning", ready.prune().map(drop).map_err(Failure::from));
     let result = match update.preflight.kind {

@@ -93,7 +93,10 @@ pub struct Request {
 pub fn plan(request: &Request, watch: &mut dyn Watch) -> Result<Plan, Failure> {
     let mut stopwatch = Stopwatch::new();
     stopwatch.begin("recover");
-    let (ready, _) = care::at_rest(&request.dir, "plan", request.now)?;
+    let (ready, recovered) = care::at_rest(&request.dir, "plan", request.now)?;
+    for warning in &recovered.warnings {
+        watch.note(warning);
+    }
     stopwatch.begin("verify");
     let package = open_verified(ready.install(), &request.package)?;
     let mut update = begin(&ready, &package, request, stopwatch, watch)?;

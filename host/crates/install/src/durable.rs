@@ -19,6 +19,7 @@ use std::os::fd::OwnedFd;
 
 use cap_std::fs::Dir;
 use cofferdam_tree::TreeError;
+use cofferdam_tree::name;
 use rustix::fs::AtFlags;
 use rustix::fs::Gid;
 use rustix::fs::Mode;
@@ -183,7 +184,7 @@ pub(crate) fn remove_tree(dir: &Dir, name: &str) -> Result<(), TreeError> {
     fault::before("remove-tree").map_err(fault::as_tree_error)?;
     match rustix::fs::statat(dir, name, AtFlags::SYMLINK_NOFOLLOW) {
         Err(Errno::NOENT) => Ok(()),
-        Ok(_) | Err(_) => cofferdam_tree::remove::remove(dir, name),
+        Ok(_) | Err(_) => cofferdam_tree::remove::remove(dir, &name::escape(name.as_ref())),
     }
 }
 
@@ -317,6 +318,19 @@ mod tests {
 
     fn set(file: &File, name: &str, value: &[u8]) -> rustix::io::Result<()> {
         rustix::fs::fsetxattr(file, name, value, XattrFlags::empty())
+    }
+
+    #[test]
+    fn a_tree_is_removed_by_its_very_name() {
+        let temporary = tempfile::tempdir().unwrap();
+        let dir = Dir::open_ambient_dir(temporary.path(), cap_std::ambient_authority()).unwrap();
+        for name in ["plain", "a\\b", "a\\\\b", "\\x41"] {
+            dir.create_dir_all(format!("{name}/below")).unwrap();
+        }
+        for name in ["a\\\\b", "\\x41", "a\\b", "plain"] {
+            remove_tree(&dir, name).unwrap();
+            assert!(!dir.exists(name), "{name}");
+        }
     }
 
     /// Each where the system running the test lets it be set at all.

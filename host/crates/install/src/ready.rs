@@ -105,6 +105,13 @@ impl Ready {
         for condemned in &lifted {
             next.stopped_crashes.remove(&condemned.package);
         }
+        let owed = next.condemning.as_ref();
+        if lifted
+            .iter()
+            .any(|lifted| owed.is_some_and(|owed| owed.package == lifted.package))
+        {
+            next.condemning = None;
+        }
         // Before: condemned. In between: condemned, its crashes forgotten. After: allowed.
         write_journal(&mut self.install, next)?;
         refused::write(self.install.place.state(), kept)?;

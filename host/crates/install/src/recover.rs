@@ -130,7 +130,11 @@ impl Locked {
         let condemning = install.journal.condemning.clone();
         let condemned = condemning.filter(|new| before.condemning.as_ref() != Some(new));
         let mut warnings = owed::catch_up(&mut install, now_unix_s);
-        warnings.extend(record_live_tree(&mut install)?);
+        // Without it the files are compared again next time.
+        warnings
+            .extend(record_live_tree(&mut install).unwrap_or_else(|error| {
+                Some(format!("which directory is the live tree: {error}"))
+            }));
         let mut ready = Ready { install, lock };
         collected.extend(leftovers::collect(&ready.install, &mut warnings));
         let pruned = match ready.install.settings {

@@ -48,6 +48,7 @@ use crate::layout;
 use crate::lock::Lock;
 use crate::open::Install;
 use crate::outside;
+use crate::owed;
 use crate::ready::Ready;
 use crate::recover::write_journal;
 
@@ -259,6 +260,8 @@ impl Ready {
 
 fn prepare(install: &mut Install, rollback: Rollback) -> Result<SyncFs, InstallError> {
     check_txid(&rollback.txid)?;
+    // There is room for one that is owed: the next must not take its place.
+    owed::catch_up_condemned(install)?;
     let to = install.rollback_target(rollback.to)?;
     install.verify_kept(to)?;
     if rollback.changed_state == ChangedState::Refuse {
