@@ -19,6 +19,7 @@ use rustix::fs::AtFlags;
 use rustix::fs::Mode;
 use rustix::fs::OFlags;
 use rustix::fs::Stat;
+use rustix::io::Errno;
 
 use crate::calls::Follow;
 use crate::calls::Spot;
@@ -132,7 +133,7 @@ pub(crate) fn descriptor(tid: Pid, descriptor: i32) -> io::Result<Option<Place>>
     let link = link_of(tid, descriptor);
     let path = match rustix::fs::readlink(&link, Vec::new()) {
         Ok(path) => path.into_bytes(),
-        Err(rustix::io::Errno::NOENT) => return Ok(None),
+        Err(Errno::NOENT) => return Ok(None),
         Err(error) => return Err(error.into()),
     };
     let path = path.strip_suffix(b" (deleted)").unwrap_or(&path);
@@ -163,8 +164,9 @@ fn path(tid: Pid, directory: i32, address: u64, follow: bool) -> io::Result<Opti
     if follow {
         let is_link = rustix::fs::lstat(&whole)
             .is_ok_and(|stat| stat.st_mode & libc::S_IFMT == libc::S_IFLNK);
-        if is_link && rustix::fs::stat(&whole).is_ok() {
-            let real = std::fs::canonicalize(&whole)?;
+        // A link that leads nowhere is opened as a name. One below `/proc` may lead nowhere a moment later:
+        // the product looks at every process, and those come and go.
+        if is_link && let Ok(real) = std::fs::canonicalize(&whole) {
             return match real.file_name() {
                 Some(name) => named(real.parent().unwrap_or(&real), name),
                 None => at_rest(&real),
@@ -182,7 +184,7 @@ fn named(directory: &Path, name: &OsStr) -> io::Result<Option<Place>> {
     let (path, identity) = (real_path(&directory)?, rustix::fs::fstat(&directory)?);
     let found = match rustix::fs::statat(&directory, name, AtFlags::SYMLINK_NOFOLLOW) {
         Ok(stat) => Some(Found::of(&stat)),
-        Err(rustix::io::Errno::NOENT | rustix::io::Errno::NOTDIR) => None,
+        Err(Errno::NOENT | Errno::NOTDIR | Errno::SRCH) => None,
         Err(error) => return Err(error.into()),
     };
     Ok(Some(Place {
@@ -205,10 +207,11 @@ fn at_rest(path: &Path) -> io::Result<Option<Place>> {
 }
 
 fn open(path: &Path) -> io::Result<Option<OwnedFd>> {
-    use rustix::io::Errno;
     match rustix::fs::open(path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty()) {
         Ok(opened) => Ok(Some(opened)),
-        Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP | Errno::NAMETOOLONG) => Ok(None),
+        Err(Errno::NOENT | Errno::NOTDIR | Errno::SRCH | Errno::LOOP | Errno::NAMETOOLONG) => {
+            Ok(None)
+        }
         Err(error) => Err(error.into()),
     }
 }

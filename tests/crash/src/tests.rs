@@ -230,3 +230,22 @@ fn a_thread_that_is_killed_while_it_is_looked_at_has_simply_ended() {
         assert_eq!(bench.at(script, 0, Decision::Go).ended, Ended::Exit(0));
     }
 }
+
+#[test]
+fn a_process_that_is_gone_before_it_was_looked_at_is_no_file() {
+    let bench = Bench::new();
+    let watched = Watched {
+        openings: Openings::All,
+        ..bench.watched()
+    };
+    // One end opens what belongs to processes that come and go, as a search for open files does.
+    let script = "(for round in $(seq 300); do sleep 0 & done; wait) & \
+                  for round in $(seq 40); do for exe in /proc/[0-9]*/exe /proc/[0-9]*/cwd/x; do \
+                  read line < $exe || :; done 2> /dev/null; done; wait";
+    let mut at = At {
+        at: 0,
+        decision: Decision::Go,
+    };
+    let run = tracer::run(&mut bench.shell(script), &watched, &mut at).unwrap();
+    assert_eq!(run.ended, Ended::Exit(0));
+}
