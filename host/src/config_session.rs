@@ -10,7 +10,8 @@
 //! - a key is readable when a read or write pattern of the step matches it, writable when a write
 //!   pattern does;
 //! - a secret is never readable; it can be renamed, and only to a key that is itself a secret;
-//! - writing a fresh value to a granted secret key is allowed: the step knows that value already.
+//! - writing a fresh value to a granted secret key is allowed: the step knows that value already. What
+//!   stands there does not decide whether it can, and what cannot be changed is refused without a reason.
 
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
@@ -342,18 +343,21 @@ impl ConfigAccess for StepKeys<'_> {
 
     fn set(&mut self, key: &str, value: &Value) -> Result<(), ConfigRefusal> {
         let address = self.granted(key, true)?;
+        let secret = self.session.is_secret(&address);
         let document = &mut self.session.file(&address.file)?.document;
-        document.set(&address.key, value).map_err(refusal)?;
-        self.remember(Use::Written, &address);
-        Ok(())
+        let set = if secret {
+            document.overwrite(&address.key, value)
+        } else {
+            document.set(&address.key, value)
+        };
+        self.changed(set.map_err(refusal), &[&address])
     }
 
     fn remove(&mut self, key: &str) -> Result<bool, ConfigRefusal> {
         let address = self.granted(key, true)?;
         let document = &mut self.session.file(&address.file)?.document;
-        let was_there = document.remove(&address.key).map_err(refusal)?;
-        self.remember(Use::Written, &address);
-        Ok(was_there)
+        let removed = document.remove(&address.key).map_err(refusal);
+        self.changed(removed, &[&address])
     }
 
     fn rename(&mut self, key: &str, new_key: &str) -> Result<(), ConfigRefusal> {
@@ -364,14 +368,13 @@ impl ConfigAccess for StepKeys<'_> {
             self.remember(Use::Denied, &to);
             return Err(ConfigRefusal::Secret);
         }
-        if from.file == to.file {
+        let moved = if from.file == to.file {
             let document = &mut self.session.file(&from.file)?.document;
-            document.rename(&from.key, &to.key).map_err(refusal)?;
+            document.rename(&from.key, &to.key).map_err(refusal)
         } else {
-            self.move_between_files(&from, &to)?;
-        }
-        self.remember(Use::Written, &from);
-        self.remember(Use::Written, &to);
+            self.move_between_files(&from, &to)
+        };
+        self.changed(moved, &[&from, &to])?;
         if secret {
             self.session.secret_moves.push((from, to));
         }
@@ -411,6 +414,25 @@ impl ConfigAccess for StepKeys<'_> {
 }
 
 impl StepKeys<'_> {
+    /// Records a change of keys. Why a secret cannot be changed would tell of it, so that is not told.
+    fn changed<T>(
+        &mut self,
+        outcome: Result<T, ConfigRefusal>,
+        keys: &[&Address],
+    ) -> Result<T, ConfigRefusal> {
+        let secret = keys.iter().any(|key| self.session.is_secret(key));
+        let (used, outcome) = match outcome {
+            Ok(done) => (Use::Written, Ok(done)),
+            Err(ConfigRefusal::NoSuchKey) => return Err(ConfigRefusal::NoSuchKey),
+            Err(_) if secret => (Use::Denied, Err(ConfigRefusal::Secret)),
+            Err(refusal) => return Err(refusal),
+        };
+        for key in keys {
+            self.remember(used, key);
+        }
+        outcome
+    }
+
     fn move_between_files(&mut self, from: &Address, to: &Address) -> Result<(), ConfigRefusal> {
         let source = &self.session.file(&from.file)?.document;
         let value = source

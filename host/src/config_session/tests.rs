@@ -3,6 +3,69 @@
 
 use super::*;
 
+fn globs(pattern: &str) -> KeyGlobSet {
+    KeyGlobSet::parse(&[pattern.to_owned()]).unwrap()
+}
+
+/// A session over one file whose keys below `auth` are secret.
+fn with_secrets(format: Format, found: &str) -> ConfigSession {
+    let file = ConfigFile {
+        found: Some(found.into()),
+        format,
+        secret: globs("auth.**"),
+    };
+    ConfigSession::open(BTreeMap::from([("agent".to_owned(), file)])).unwrap()
+}
+
+#[test]
+fn a_secret_is_not_found_by_trying_values() {
+    let mut session = with_secrets(Format::Yaml, "auth:\n  pin: &p 4821\n");
+    let mut keys = session.for_step(KeyGlobSet::default(), globs("auth.**"));
+    for value in [4820.into(), 4821.into(), "4821".into(), true.into()] {
+        assert_eq!(keys.set("auth.pin", &value), Err(ConfigRefusal::Secret));
+    }
+    assert_eq!(keys.remove("auth.pin"), Err(ConfigRefusal::Secret));
+    let renamed = keys.rename("auth.pin", "auth.code");
+    assert_eq!(renamed, Err(ConfigRefusal::Secret));
+    let touched = keys.into_touched();
+    let denied = ["agent:auth.code", "agent:auth.pin"].map(str::to_owned);
+    assert_eq!(touched.denied, denied.into());
+    assert!(touched.written.is_empty());
+}
+
+#[test]
+fn setting_a_secret_does_not_tell_its_type() {
+    for (format, found) in [
+        (
+            Format::Toml,
+            "[auth]\na = 1\nb = 'x'\nc = true\nd = [1]\ne = 1979-05-27\n",
+        ),
+        (
+            Format::Json,
+            r#"{"auth": {"a": 1, "b": "x", "c": true, "d": [1], "e": null}}"#,
+        ),
+        (
+            Format::Yaml,
+            "auth:\n  a: 1\n  b: x\n  c: true\n  d: [1]\n  e: ~\n",
+        ),
+    ] {
+        for value in [Value::from(7), Value::from("y"), Value::from(false)] {
+            let mut session = with_secrets(format, found);
+            let mut keys = session.for_step(KeyGlobSet::default(), globs("auth.*"));
+            for key in ["auth.a", "auth.b", "auth.c", "auth.d", "auth.e"] {
+                assert_eq!(keys.set(key, &value), Ok(()), "{format}: {key}");
+            }
+            assert_eq!(
+                keys.set("auth.a.below", &value),
+                Err(ConfigRefusal::NotGranted)
+            );
+            drop(keys);
+            let mut keys = session.for_step(KeyGlobSet::default(), globs("auth.**"));
+            assert_eq!(keys.set("auth.a.below", &value), Err(ConfigRefusal::Secret));
+        }
+    }
+}
+
 #[test]
 fn what_no_step_can_read_hides_no_change_of_another_key() {
     for (format, found) in [

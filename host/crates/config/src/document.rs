@@ -119,31 +119,24 @@ impl Document {
     /// `type-change`, `edit-refused`, and those of [`Document::get`]; the document is then as it was.
     pub fn set(&mut self, key: &Key, value: &Value) -> Result<(), ConfigError> {
         let wanted = self.storable(key, value)?;
-        let existing = self.find(key)?;
-        self.refuse_list_elements(key)?;
-        if let Some(node) = existing {
+        if let Some(node) = self.find(key)? {
+            self.refuse_list_elements(key)?;
             check_type(key, node, &wanted)?;
             if node.same(&Node::from_value(&wanted)) {
                 return Ok(());
             }
         }
-        let expected = self
-            .node
-            .clone()
-            .with(key.parts(), Node::from_value(&wanted));
-        let edit = {
-            let layout = layout(self.format, self.body())?;
-            if existing.is_some() {
-                layout.replace(key.parts(), &wanted)
-            } else {
-                layout
-                    .spell(&wanted)
-                    .and_then(|value| layout.insert(key.parts(), &Piece::of(value), None))
-            }
-        }
-        .map_err(|reason| refused(key, reason))?;
-        let draft = self.judge(self.body(), key, &edit, &expected)?;
-        self.accept(draft)
+        self.put(key, &wanted)
+    }
+
+    /// Sets a key whose value is kept from whoever sets it: the value decides nothing, neither by its type nor
+    /// by being the same.
+    ///
+    /// # Errors
+    /// `edit-refused`, and those of [`Document::get`]; the document is then as it was.
+    pub fn overwrite(&mut self, key: &Key, value: &Value) -> Result<(), ConfigError> {
+        let wanted = self.storable(key, value)?;
+        self.put(key, &wanted)
     }
 
     /// Removes a key with the comment on its line; `false` when there was none. Comments above it stay, and so
@@ -214,6 +207,31 @@ impl Document {
             .transpose();
         // A header that cannot go safely stays: that is no reason to refuse the move.
         let draft = tidied.ok().flatten().unwrap_or(moved);
+        self.accept(draft)
+    }
+
+    fn put(&mut self, key: &Key, wanted: &Value) -> Result<(), ConfigError> {
+        let existing = self.find(key)?;
+        self.refuse_list_elements(key)?;
+        if let Some(node) = existing {
+            refuse_table(key, node)?;
+        }
+        let expected = self
+            .node
+            .clone()
+            .with(key.parts(), Node::from_value(wanted));
+        let edit = {
+            let layout = layout(self.format, self.body())?;
+            if existing.is_some() {
+                layout.replace(key.parts(), wanted)
+            } else {
+                layout
+                    .spell(wanted)
+                    .and_then(|value| layout.insert(key.parts(), &Piece::of(value), None))
+            }
+        }
+        .map_err(|reason| refused(key, reason))?;
+        let draft = self.judge(self.body(), key, &edit, &expected)?;
         self.accept(draft)
     }
 
