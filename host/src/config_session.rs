@@ -383,19 +383,28 @@ impl ConfigAccess for StepKeys<'_> {
 
     fn list(&mut self, prefix: Option<&str>) -> Result<Vec<String>, ConfigRefusal> {
         let several = self.session.files.len() > 1;
-        let (only_file, prefix) = match prefix {
-            None => (None, None),
-            Some(text) => {
-                let address = self.session.resolve(text)?;
-                (Some(address.file), Some(address.key))
+        let below = prefix.map(|text| self.session.resolve(text)).transpose()?;
+        if let Some(below) = &below
+            && let Err(error) = self
+                .session
+                .file(&below.file)?
+                .document
+                .list(Some(&below.key))
+        {
+            // What is on the way would tell of keys that are not granted: it is as if nothing were there.
+            if !self.readable(below) || self.session.is_secret(below) {
+                self.remember(Use::Denied, below);
+                return Ok(Vec::new());
             }
-        };
+            return Err(refusal(error));
+        }
         let mut listed = Vec::new();
         for (name, file) in &self.session.files {
-            if only_file.as_ref().is_some_and(|only| only != name) {
+            if below.as_ref().is_some_and(|below| below.file != *name) {
                 continue;
             }
-            for key in file.document.list(prefix.as_ref()).map_err(refusal)? {
+            let prefix = below.as_ref().map(|below| &below.key);
+            for key in file.document.list(prefix).map_err(refusal)? {
                 let address = Address {
                     file: name.clone(),
                     key,

@@ -67,6 +67,27 @@ fn setting_a_secret_does_not_tell_its_type() {
 }
 
 #[test]
+fn a_listing_does_not_tell_what_an_ungranted_key_is() {
+    let found = "[auth]\ntoken = 'x'\n[net]\nport = 80\nhost = 'a'\n";
+    let mut session = with_secrets(Format::Toml, found);
+    let mut keys = session.for_step(globs("auth.**"), globs("net.port.**"));
+    for prefix in [
+        "auth.token.x",
+        "auth.token",
+        "auth.nothere.x",
+        "net.host.x",
+        "net.nothere.x",
+    ] {
+        assert_eq!(keys.list(Some(prefix)), Ok(Vec::new()), "{prefix}");
+    }
+    let told = keys.list(Some("net.port.x"));
+    assert!(matches!(told, Err(ConfigRefusal::TypeMismatch(_))));
+    assert_eq!(keys.list(Some("net")), Ok(vec!["net.port".to_owned()]));
+    let denied = ["agent:auth.token.x", "agent:net.host.x"].map(str::to_owned);
+    assert_eq!(keys.into_touched().denied, denied.into());
+}
+
+#[test]
 fn what_no_step_can_read_hides_no_change_of_another_key() {
     for (format, found) in [
         (
