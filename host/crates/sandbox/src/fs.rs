@@ -18,6 +18,7 @@
 //! | a sparse file, by its size or by a write far behind its end | growth counts as bytes written |
 //! | handles kept over a rename | paths of open handles are rewritten; each use is resolved and judged again |
 //! | learning what is there from errors, also by `private/..` or a link | outside of the grants all answers are the same; each directory on the way is judged before it is looked at |
+//! | the same where a pattern like `**/*.txt` leads | a file or link that is not granted is answered as if nothing were there; only a directory cannot be made in its place |
 //! | time stamps, inode numbers, order of listings | blank, hashed from the path, sorted |
 
 mod account;

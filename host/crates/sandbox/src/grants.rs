@@ -12,7 +12,8 @@ use std::collections::BTreeSet;
 /// order in which they are asked:
 ///
 /// 1. `hidden` wins over everything: such a path does not exist for the step.
-/// 2. A path is readable when `read` or `write` matches it: who may write may read.
+/// 2. A path is readable when `read` or `write` matches it: who may write may read. A file or link that
+///    is not readable is, for the step, not there.
 /// 3. A path is writable when `write` matches it and it is not `protected`; and a directory that has
 ///    a protected path below it can be neither moved nor removed nor replaced.
 /// 4. No file is created in, or moved into, a directory in `no_new_in`.

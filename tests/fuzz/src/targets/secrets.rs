@@ -2,8 +2,9 @@
 //! What a step cannot see does not change what it is told: one plan (see `tree/plan.rs`) is run on two
 //! trees that differ only where the grants let it see nothing, and gets the same answers from both.
 //!
-//! Two things are not asked, since what cannot be seen must decide them: to remove a directory, and to
-//! move one. And links stay as they are: a step may be led by a link that it cannot read.
+//! Three things are not asked, since what cannot be seen must decide them: to remove a directory, to move
+//! one, and to make one where a file stands. And links stay as they are: a step may be led by a link that
+//! it cannot read.
 
 use crate::check::input;
 use crate::tree::Object;
@@ -19,15 +20,16 @@ pub fn target(data: &[u8]) {
     let data = input(data, draw);
     let plan = Plan::read(&String::from_utf8_lossy(&data));
     let rules = Rules::new(&plan.grants);
+    let one = World::build(&plan.objects);
     let other: Vec<Object> = plan
         .objects
         .iter()
-        .flat_map(|object| changed(object, &rules))
+        .flat_map(|object| changed(object, &one, &rules))
         .collect();
-    let (one, other) = (World::build(&plan.objects), World::build(&other));
+    let other = World::build(&other);
     let (mut one, mut other) = (Run::new(&one, &rules), Run::new(&other, &rules));
     for call in &plan.calls {
-        if one.asks_for_all_below(call) || other.asks_for_all_below(call) {
+        if one.must_tell(call) || other.must_tell(call) {
             continue;
         }
         assert_eq!(
@@ -40,7 +42,7 @@ pub fn target(data: &[u8]) {
 
 /// What stands there in the other tree: something else, or nothing, where a step sees nothing. The
 /// directories above it, as far as they are seen, are there in both.
-fn changed(object: &Object, rules: &Rules) -> Vec<Object> {
+fn changed(object: &Object, one: &World, rules: &Rules) -> Vec<Object> {
     let is_link = matches!(object.kind, ObjectKind::Link(_) | ObjectKind::Odd);
     let seen = |path: &str| rules.may_see_directory(path);
     let above = || {
@@ -53,8 +55,18 @@ fn changed(object: &Object, rules: &Rules) -> Vec<Object> {
             kind: ObjectKind::Directory,
         })
     };
-    if is_link || seen(&object.path) {
+    if !one.has(object) {
+        return above().filter(|directory| one.has(directory)).collect();
+    }
+    if is_link || rules.may_read(&object.path) {
         return vec![object.clone()];
+    }
+    if seen(&object.path) {
+        // Only a directory is seen here.
+        return match object.kind {
+            ObjectKind::Directory => vec![object.clone()],
+            _ => above().collect(),
+        };
     }
     let mut objects: Vec<Object> = above().collect();
     match object.kind {

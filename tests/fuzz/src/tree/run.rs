@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::fs;
 use std::fs::File;
+use std::fs::Metadata;
 use std::path::PathBuf;
 
 use cofferdam_sandbox::Limits;
@@ -355,19 +356,18 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// Whether the call moves a directory or asks whether one is empty: what the step cannot see in it
-    /// decides the answer, and must.
-    pub(crate) fn asks_for_all_below(&self, call: &Call) -> bool {
-        let at = match call {
+    /// Whether the call moves a directory, asks whether one is empty, or makes one where a file stands: what
+    /// the step cannot see there decides the answer, and must.
+    pub(crate) fn must_tell(&self, call: &Call) -> bool {
+        let (at, decides): (_, fn(&Metadata) -> bool) = match call {
             Call::RemoveDirectory(_) => return true,
-            Call::Rename(from, _) => from,
+            Call::Rename(from, _) => (from, Metadata::is_dir),
+            Call::MakeDirectory(at) => (at, |found| !found.is_dir()),
             _ => return false,
         };
         let held = self.held(at.handle);
         match super::walk::walk(&self.root, self.rules, held.base(), &at.path, false) {
-            Ok(place) => {
-                fs::symlink_metadata(self.root.join(place)).is_ok_and(|found| found.is_dir())
-            }
+            Ok(place) => fs::symlink_metadata(self.root.join(place)).is_ok_and(|it| decides(&it)),
             Err(_) => true,
         }
     }

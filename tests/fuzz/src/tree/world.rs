@@ -2,6 +2,7 @@
 //! A tree on disk with something outside of it, and snapshots of both.
 
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::fs;
 use std::io;
 use std::os::unix::ffi::OsStrExt as _;
@@ -19,6 +20,11 @@ use super::plan::ObjectKind;
 
 /// How deep a world lies in its folder: no plan leads as far up in one word.
 const DEPTH: usize = 8;
+
+/// What a name ends with that is no text.
+fn odd() -> &'static OsStr {
+    OsStr::from_bytes(b"\xff")
+}
 
 /// The tree is at `tree` in the place; everything beside it is outside.
 pub(crate) struct World {
@@ -102,8 +108,8 @@ impl World {
             }
         }
         if object.kind == ObjectKind::Odd {
-            let odd = [path.as_os_str().as_bytes(), b"\xff"].concat();
-            return fs::write(std::ffi::OsStr::from_bytes(&odd), "odd");
+            path.as_mut_os_string().push(odd());
+            return fs::write(path, "odd");
         }
         if fs::symlink_metadata(&path).is_ok() {
             return Ok(());
@@ -135,6 +141,22 @@ impl World {
             }
             ObjectKind::Odd => Ok(()),
         }
+    }
+
+    /// Whether an object stands where it belongs, or one of its kind.
+    pub(crate) fn has(&self, object: &Object) -> bool {
+        let mut path = self.root().join(&object.path).into_os_string();
+        if object.kind == ObjectKind::Odd {
+            path.push(odd());
+        }
+        fs::symlink_metadata(path).is_ok_and(|found| match object.kind {
+            ObjectKind::Directory => found.is_dir(),
+            ObjectKind::Link(_) => found.is_symlink(),
+            ObjectKind::Fifo => !found.is_dir() && !found.is_symlink() && !found.is_file(),
+            ObjectKind::File | ObjectKind::Program | ObjectKind::Twin | ObjectKind::Odd => {
+                found.is_file()
+            }
+        })
     }
 
     /// Everything in the tree.

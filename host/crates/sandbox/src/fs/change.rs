@@ -21,13 +21,11 @@ impl Files {
             return Err(self.missing(&place.path));
         };
         let kind = FileType::from_raw_mode(stat.st_mode);
+        if !self.may_see(&place.path, kind) {
+            return Err(self.unseen(&place.path, Denied::Remove));
+        }
         if kind == FileType::Directory {
-            let seen = self.may_see_directory(&place.path);
-            return Err(if seen {
-                Refusal::IS_A_DIRECTORY
-            } else {
-                Refusal::NotGranted
-            });
+            return Err(Refusal::IS_A_DIRECTORY);
         }
         let mode = if kind == FileType::RegularFile {
             stat.st_mode
@@ -49,9 +47,13 @@ impl Files {
         let Some(stat) = self.stat(&place)? else {
             return Err(self.missing(&place.path));
         };
+        let kind = FileType::from_raw_mode(stat.st_mode);
+        if !self.may_see(&place.path, kind) {
+            return Err(self.unseen(&place.path, Denied::Remove));
+        }
         self.may_change_directory(&place.path)
             .map_err(|refusal| self.refused(&place.path, Denied::Remove, refusal))?;
-        if FileType::from_raw_mode(stat.st_mode) != FileType::Directory {
+        if kind != FileType::Directory {
             return Err(Refusal::NOT_A_DIRECTORY);
         }
         self.trail.change(&place.path)?;
@@ -123,6 +125,9 @@ impl Files {
             return Err(self.missing(&place.path));
         };
         let kind = FileType::from_raw_mode(stat.st_mode);
+        if !self.may_see(&place.path, kind) {
+            return Err(self.unseen(&place.path, Denied::Write));
+        }
         let judged = match kind {
             FileType::RegularFile => self
                 .may_change(&place.path)

@@ -7,6 +7,7 @@
 use super::Files;
 use super::refusal::Outcome;
 use super::refusal::Refusal;
+use rustix::fs::FileType;
 
 impl Files {
     /// Whether a path does not exist for the step, by itself or by a directory above it.
@@ -28,6 +29,14 @@ impl Files {
             || ((self.grants.read.leads_to(path) || self.grants.write.leads_to(path))
                 && !self.is_hidden(path))
             || self.may_read(path)
+    }
+
+    /// May something of this kind here be known of? What may not is missing for the step.
+    pub(super) fn may_see(&self, path: &str, kind: FileType) -> bool {
+        match kind {
+            FileType::Directory => self.may_see_directory(path),
+            _ => self.may_read(path),
+        }
     }
 
     /// What the step learns about a path where nothing is: the truth, if it could have seen it.
@@ -106,7 +115,7 @@ pub(super) fn split(path: &str) -> (&str, &str) {
 }
 
 /// The directories above a path, outermost first, without the root.
-fn above(path: &str) -> impl Iterator<Item = &str> {
+pub(super) fn above(path: &str) -> impl Iterator<Item = &str> {
     path.match_indices('/').map(|(at, _)| &path[..at])
 }
 

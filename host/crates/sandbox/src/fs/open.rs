@@ -57,18 +57,27 @@ impl Facts {
 impl Files {
     /// Opens or makes a file, or opens a directory.
     pub(super) fn open(&mut self, base: &str, path: &str, how: How) -> Outcome<Node> {
-        let place = self.find(base, path, how.follow)?;
+        let place = match self.find(base, path, how.follow) {
+            Err(refusal) if how.create => return Err(self.not_created(base, path, refusal)),
+            found => found?,
+        };
         let Some(stat) = self.stat(&place)? else {
             if how.create {
                 return self.create(place, how);
             }
             return Err(self.missing(&place.path));
         };
-        match FileType::from_raw_mode(stat.st_mode) {
+        let kind = FileType::from_raw_mode(stat.st_mode);
+        if !self.may_see(&place.path, kind) {
+            let refusal = self.unseen(&place.path, Denied::Read);
+            return Err(if how.create {
+                Refusal::NotGranted
+            } else {
+                refusal
+            });
+        }
+        match kind {
             FileType::Directory => {
-                if !self.may_see_directory(&place.path) {
-                    return Err(self.denied(&place.path, Denied::Read));
-                }
                 if how.create && how.exclusive {
                     return Err(Refusal::EXISTS);
                 }
@@ -80,16 +89,12 @@ impl Files {
                 })
             }
             FileType::RegularFile => self.open_file(place, &stat, how),
-            FileType::Symlink if self.may_read(&place.path) => Err(Refusal::LOOP),
-            FileType::Symlink => Err(self.denied(&place.path, Denied::Read)),
+            FileType::Symlink => Err(Refusal::LOOP),
             _ => Err(self.denied(&place.path, Denied::Open)),
         }
     }
 
     fn open_file(&mut self, place: Place, seen: &Stat, how: How) -> Outcome<Node> {
-        if !self.may_read(&place.path) {
-            return Err(self.denied(&place.path, Denied::Read));
-        }
         if how.create && how.exclusive {
             return Err(Refusal::EXISTS);
         }
@@ -170,17 +175,31 @@ impl Files {
         }))
     }
 
+    /// Why no file was made at a path that leads nowhere. A link that the step may not see is no other
+    /// answer than nothing.
+    fn not_created(&mut self, base: &str, path: &str, refusal: Refusal) -> Refusal {
+        match self.find(base, path, false) {
+            Ok(place) if !self.may_read(&place.path) => Refusal::NotGranted,
+            _ => refusal,
+        }
+    }
+
     /// Makes a directory.
     pub(super) fn create_directory(&mut self, base: &str, path: &str) -> Outcome {
         let place = self.resolve(base, path, false)?;
         if place.path.is_empty() {
             return Err(Refusal::EXISTS);
         }
-        if self.stat(&place)?.is_some() && self.may_see_directory(&place.path) {
+        let stat = self.stat(&place)?;
+        let kind = stat.map(|stat| FileType::from_raw_mode(stat.st_mode));
+        if kind.is_some_and(|kind| self.may_see(&place.path, kind)) {
             return Err(Refusal::EXISTS);
         }
         self.may_create_directory(&place.path)
             .map_err(|refusal| self.refused(&place.path, Denied::Create, refusal))?;
+        if kind.is_some() {
+            return Err(self.denied(&place.path, Denied::Create));
+        }
         self.trail.change(&place.path)?;
         self.account.create()?;
         rustix::fs::mkdirat(place.parent(), place.name(), Mode::RWXU)?;
@@ -202,12 +221,8 @@ impl Files {
             return Err(self.missing(&place.path));
         };
         let facts = Facts::of(&stat);
-        let visible = match facts.kind {
-            FileType::Directory => self.may_see_directory(&place.path),
-            _ => self.may_read(&place.path),
-        };
-        if !visible {
-            return Err(self.denied(&place.path, Denied::Read));
+        if !self.may_see(&place.path, facts.kind) {
+            return Err(self.unseen(&place.path, Denied::Read));
         }
         self.glance_at(&place.path, stat);
         Ok((facts, place.path))
@@ -217,6 +232,12 @@ impl Files {
     pub(super) fn denied(&mut self, path: &str, what: Denied) -> Refusal {
         self.trail.deny(path, what);
         Refusal::NotGranted
+    }
+
+    /// Records that something was refused that the step may not see, and says what it says of nothing.
+    pub(super) fn unseen(&mut self, path: &str, what: Denied) -> Refusal {
+        self.trail.deny(path, what);
+        self.missing(path)
     }
 
     /// Records that something was refused when the grants were the reason.

@@ -61,10 +61,13 @@ impl Files {
         to: (&str, &str),
     ) -> Outcome<Option<Moved>> {
         let from = self.resolve(from.0, from.1, false)?;
-        let to = self.resolve(to.0, to.1, false)?;
         let Some(stat) = self.stat(&from)? else {
             return Err(self.missing(&from.path));
         };
+        if !self.may_see(&from.path, FileType::from_raw_mode(stat.st_mode)) {
+            return Err(self.unseen(&from.path, Denied::Rename));
+        }
+        let to = self.resolve(to.0, to.1, false)?;
         let replaced = self.stat(&to)?;
         let names = self.judge_move(&from, &stat, &to)?;
         if let Some(replaced) = &replaced {

@@ -14,6 +14,7 @@
 //! may not see is always the same one: a way through `private/..` must not tell whether there is one.
 
 use super::Files;
+use super::judge::above;
 use super::judge::split;
 use super::refusal::Outcome;
 use super::refusal::Refusal;
@@ -198,8 +199,11 @@ struct Walk {
     done: Vec<String>,
     ahead: VecDeque<String>,
     links: usize,
-    /// Whether a link led on that the step may not read: no error may tell where it leads.
-    blind: bool,
+    /// The path as it was asked for, while nothing but names was on the way.
+    asked: Option<String>,
+    /// Where the walk was lost if the first link that the step may not read were not there: no error may
+    /// tell that it is, nor where it leads.
+    blind: Option<String>,
 }
 
 impl Walk {
@@ -207,9 +211,23 @@ impl Walk {
         self.done.join("/")
     }
 
+    /// Goes on over a link that the step may not read.
+    fn go_blind(&mut self) {
+        if self.blind.is_some() {
+            return;
+        }
+        let lost = match (&self.asked, self.ahead.front()) {
+            (Some(asked), _) => asked.clone(),
+            (None, Some(next)) if next != ".." => format!("{}/{next}", self.path()),
+            (None, _) => self.path(),
+        };
+        self.blind = Some(lost);
+    }
+
     /// Puts a link's target in the place of its name.
     fn turn(&mut self, target: &str) -> Outcome {
         self.links += 1;
+        self.asked = None;
         if self.links > LINKS || target.len() > PATH_BYTES {
             return Err(Refusal::LOOP);
         }
@@ -305,7 +323,9 @@ impl Files {
             match self.root.plain(asked.clone(), follow, purpose, known) {
                 Ok(Some(place)) => return Ok(place),
                 Ok(None) => {}
-                Err(refusal) if self.may_see_directory(&asked) => return Err(refusal),
+                Err(refusal) if self.may_see_directory(&asked) => {
+                    return Err(self.lost(&asked, refusal));
+                }
                 Err(_) => return Err(self.denied(&asked, Denied::Resolve)),
             }
         }
@@ -317,20 +337,48 @@ impl Files {
                 .collect(),
             ahead: names.iter().map(|name| (*name).to_owned()).collect(),
             links: 0,
-            blind: false,
+            asked: (!names.contains(&"..")).then(|| asked.clone()),
+            blind: None,
         };
-        let refusal = match self.walk(&mut walk, follow) {
+        let end = self.walk(&mut walk, follow);
+        let reached = match &end {
+            Ok(place) => place.path.clone(),
+            Err(_) => walk.path(),
+        };
+        if let Some(lost) = &walk.blind
+            && (end.is_err() || !self.may_see_directory(&reached))
+        {
+            self.trail.deny(&reached, Denied::Resolve);
+            return Err(self.missing(lost));
+        }
+        let refusal = match end {
             Ok(place) => return Ok(place),
             Err(refusal) => refusal,
         };
-        let reached = walk.path();
-        if walk.blind || !self.may_see_directory(&reached) {
+        if !self.may_see_directory(&reached) {
             return Err(self.denied(&reached, Denied::Resolve));
         }
         if matches!(refusal, Refusal::NotGranted | Refusal::NotPermitted) {
             self.trail.deny(&asked, Denied::Resolve);
         }
-        Err(refusal)
+        Err(self.lost(&reached, refusal))
+    }
+
+    /// Why a path leads nowhere. A file on the way that the step may not see is not there.
+    fn lost(&mut self, path: &str, refusal: Refusal) -> Refusal {
+        if refusal != Refusal::NOT_A_DIRECTORY {
+            return refusal;
+        }
+        let file = above(path)
+            .chain([path])
+            .find(|part| matches!(self.root.directory(part), Err(Refusal::NOT_A_DIRECTORY)));
+        match file {
+            Some(file) if !self.may_read(file) => {
+                self.trail.deny(file, Denied::Resolve);
+                Refusal::MISSING
+            }
+            _ => refusal,
+        }
     }
 
     /// Walks to the end; after an error, `walk` stands at the path that the error is about.
@@ -352,14 +400,15 @@ impl Files {
             if is_last && !follow {
                 return Ok(place);
             }
-            match read_link(&place)? {
+            let target = read_link(&place);
+            if !matches!(target, Ok(None)) && !self.may_read(&place.path) {
+                walk.go_blind();
+            }
+            match target? {
                 None if is_last => return Ok(place),
                 None => {}
                 Some(_) if self.is_hidden(&place.path) => return Err(Refusal::NotGranted),
-                Some(target) => {
-                    walk.blind |= !self.may_read(&place.path);
-                    walk.turn(&target)?;
-                }
+                Some(target) => walk.turn(&target)?,
             }
         }
         // The path ends in a directory that `..` or a link led to.

@@ -186,6 +186,85 @@ fn no_way_round_tells_whether_something_ungranted_is_there() {
 }
 
 #[test]
+fn what_is_not_granted_is_not_there_where_a_pattern_leads() {
+    let bench = || {
+        Bench::new()
+            .file("priv/sub/x.txt", "text")
+            .read(&["priv/**/*.txt"])
+            .write(&["data/**"])
+    };
+    let nothing = bench();
+    let filled = [
+        bench().file("priv/x", "file"),
+        bench().file("priv/x", "").mode("priv/x", 0o755),
+        bench().symlink("../secret", "priv/x"),
+        bench().symlink("../secret/key", "priv/x"),
+        bench().symlink("../nothere", "priv/x"),
+        bench().symlink("nothere", "priv/x"),
+        bench().symlink("x", "priv/x"),
+        bench().symlink("/etc", "priv/x"),
+        bench().symlink("../../outside", "priv/x"),
+    ];
+    let ways = [
+        "priv/x",
+        "priv/x/",
+        "priv/x/y",
+        "priv/x/y/z",
+        "priv/x/y.txt",
+        "priv/x/../sub/x.txt",
+        "priv/x/y/../../sub/x.txt",
+        "priv/../priv/x",
+        "priv/../priv/x/y",
+        "data/way/y",
+        "data/way/../a",
+    ];
+    let answers = |bench: Bench| {
+        let bench = bench.symlink("../priv/x", "data/way");
+        let lines: Vec<String> = ways
+            .iter()
+            .flat_map(|way| {
+                [
+                    format!("read /{way}"),
+                    format!("write /{way} x"),
+                    format!("append /{way} x"),
+                    format!("new /{way}"),
+                    format!("rename /{way} /priv/b"),
+                    format!("rename /data/a /{way}"),
+                    format!("unlink /{way}"),
+                    format!("rmdir /{way}"),
+                    format!("symlink a /{way}"),
+                    format!("stat /{way}"),
+                    format!("lstat /{way}"),
+                    format!("list /{way}"),
+                    format!("touch /{way}"),
+                ]
+            })
+            .collect();
+        let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
+        let before = bench.snapshot();
+        let answers = bench.script(&lines);
+        assert_eq!(bench.snapshot(), before);
+        let answers = answers.into_iter().zip(lines);
+        answers
+            .map(|(answer, line)| format!("{line}: {answer}"))
+            .collect::<Vec<_>>()
+    };
+    let expected = answers(nothing);
+    assert!(expected.contains(&"stat /priv/x: NotFound".to_owned()));
+    for bench in filled {
+        assert_eq!(answers(bench), expected);
+    }
+}
+
+#[test]
+fn moving_nothing_to_what_is_not_granted_does_not_tell_what_is_there() {
+    for way in ["secret/x", "secret/key", "secret/key/x", "nothere/x"] {
+        let line = format!("rename /data/nothere /{way}");
+        assert_eq!(Bench::writable().script(&[&line]), ["NotFound"], "{way}");
+    }
+}
+
+#[test]
 fn a_hidden_link_is_not_followed() {
     Bench::writable()
         .symlink("a", "data/hidden")

@@ -59,6 +59,17 @@ const TABLE: &[(&str, &str)] = &[
     ("secret/new", "..... .. .. ... .. .. ...."),
     ("secret", "..... .. .. ... .. .. ...."),
     ("new", "..... .. .. ... .. .. ...."),
+    // Not granted, where there may be something that is: a file, a link to what is not granted, nothing.
+    ("leads/key", "n.n.n n. n. nn. .. .. nnnn"),
+    ("leads/door", "n.n.n n. n. nn. .. .. nnnn"),
+    ("leads/new", "n.n.n n. n. nn. .. .. nnnn"),
+    ("leads/key/", "n.n.n n. n. nn. .. .. nnnn"),
+    ("leads/key/x", "nnnnn nn nn nnn .. nn nnnn"),
+    ("leads/door/x", "nnnnn nn nn nnn .. nn nnnn"),
+    ("leads/new/x", "nnnnn nn nn nnn .. nn nnnn"),
+    // The same for writing: there a directory can be made.
+    ("made/key", "n.n.n n. n. nn. .. .. nnnn"),
+    ("made/new", "n.n.n n. n. nn+ .. .. nnnn"),
     // Within what is granted: a configuration file, the package's own, a program, a folder of programs, a
     // file with a second name outside, a fifo.
     ("data/hidden", "..... .. .. ... .. .. ...."),
@@ -91,12 +102,15 @@ fn bench() -> Bench {
         .file("data/bin/tool", "tool")
         .file("data/linked", "linked")
         .file("way/to/x", "")
+        .file("leads/key", "key")
+        .symlink("../secret/key", "leads/door")
+        .file("made/key", "key")
         .symlink("a", "data/alias")
         .symlink("../secret", "data/door")
         .symlink("../../outside", "data/out")
         .symlink("/etc/passwd", "data/absolute")
-        .read(&["shared/**", "way/*/x"])
-        .write(&["data/**"])
+        .read(&["shared/**", "way/*/x", "leads/**/*.txt"])
+        .write(&["data/**", "made/*/x"])
         .hidden(&["data/hidden"])
         .protected(&["data/managed"]);
     bench.grants.no_new_in = ["data/bin".to_owned()].into();
