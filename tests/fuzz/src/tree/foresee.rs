@@ -31,7 +31,8 @@ pub(crate) type Way<'a> = (Option<&'a str>, &'a str);
 
 /// Whether a path is written as a directory's and nothing else's.
 fn is_directorys(path: &str) -> bool {
-    path.ends_with('/')
+    let last = path.rsplit('/').next();
+    matches!(last, Some("" | "." | ".."))
 }
 
 /// A tree as it stands now.

@@ -51,7 +51,7 @@ pub(super) struct Place {
     parent: Arc<OwnedFd>,
     /// The path from the root, without links; `""` is the root itself.
     pub(super) path: String,
-    /// Whether it was written with a `/` at its end, and so can only be a directory's.
+    /// Whether it was written with a `/`, `.` or `..` at its end, and so can only be a directory's.
     pub(super) as_directory: bool,
     /// What stood there when it was resolved, if somebody looked.
     seen: OnceCell<Option<Stat>>,
@@ -288,7 +288,7 @@ impl Files {
         follow: bool,
     ) -> Outcome<Place> {
         let mut place = self.resolve_names(purpose, base, path, follow)?;
-        place.as_directory = path.ends_with('/');
+        place.as_directory = matches!(split(path).1, "" | "." | "..");
         if place.as_directory && self.may_read(&place.path) {
             let stat = self.stat(&place)?;
             if stat.is_some_and(|stat| !is_directory(&stat)) {

@@ -48,6 +48,12 @@ const TABLE: &[(&str, &str)] = &[
     ("data/alias/", "ddddd dd dd ddd .. dd dddd"),
     ("data/new/", "ninin ni nd nn+ .. nn nnnn"),
     ("secret/key/", "..... .. .. ... .. .. ...."),
+    ("data/a/.", "ddddd dd dd ddd .. dd dddd"),
+    ("data/a/./.", "ddddd dd dd ddd .. dd dddd"),
+    ("data/a/..", "ddddd dd dd ddd .. dd dddd"),
+    ("data/alias/.", "ddddd dd dd ddd .. dd dddd"),
+    ("data/new/.", "ninin ni nd nn+ .. nn nnnn"),
+    ("secret/key/.", "..... .. .. ... .. .. ...."),
     ("data", "iiiei vi .. i.e .. .v +++i"),
     // Granted for reading; and a directory that only leads to what is granted.
     ("shared/a", "+..e. +. .. ..e .. .v ++d."),
