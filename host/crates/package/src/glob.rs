@@ -163,12 +163,22 @@ impl Glob {
     /// The deepest directory that everything it stands for lies below: what comes before its first
     /// part with a wildcard, or before its last part; `""` is the root.
     pub fn directory(&self) -> String {
+        self.fixed().collect::<Vec<_>>().join("/")
+    }
+
+    /// Whether this path lies below [`Glob::directory`].
+    pub fn is_above(&self, path: &str) -> bool {
+        let mut names = path_parts(path);
+        self.fixed().all(|name| names.next() == Some(name)) && names.next().is_some()
+    }
+
+    /// The names of [`Glob::directory`].
+    fn fixed(&self) -> impl Iterator<Item = &str> {
         let above = self.parts.split_last().map_or(&[][..], |(_, above)| above);
-        let fixed = above.iter().map_while(|part| match part {
+        above.iter().map_while(|part| match part {
             Part::Literal(name) => Some(name.as_str()),
             Part::AnyParts | Part::Pattern(_) => None,
-        });
-        fixed.collect::<Vec<_>>().join("/")
+        })
     }
 
     /// Whether the pattern stands for this path; `""` is the root.
@@ -238,6 +248,11 @@ impl GlobSet {
     /// Whether one of the patterns may stand for something at or below this directory.
     pub fn leads_to(&self, directory: &str) -> bool {
         self.0.iter().any(|glob| glob.leads_to(directory))
+    }
+
+    /// Whether this path lies below the [`Glob::directory`] of one of the patterns.
+    pub fn is_above(&self, path: &str) -> bool {
+        self.0.iter().any(|glob| glob.is_above(path))
     }
 
     /// Whether there is no pattern.

@@ -14,6 +14,7 @@
 //! | writing the live tree through a hard link | files with more than one link are never written; steps cannot make hard links |
 //! | a fifo that hangs the host, devices, sockets | the kind is looked at before and after opening, and opening never waits |
 //! | moving a directory to rename what is in it | every name in the subtree is judged at both ends |
+//! | moving what a pattern begins at, which landlock forbids and a kernel without it does not | judged by the patterns alone: only names below that directory change |
 //! | moving a protected file by its parent | directories above protected paths are not moved or removed |
 //! | a sparse file, by its size or by a write far behind its end | growth counts as bytes written |
 //! | handles kept over a rename | paths of open handles are rewritten; each use is resolved and judged again |

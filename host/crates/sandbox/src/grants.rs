@@ -16,9 +16,12 @@ use std::collections::BTreeSet;
 ///    is not readable is, for the step, not there.
 /// 3. A path is writable when `write` matches it and it is not `protected`; and a directory that has
 ///    a protected path below it can be neither moved nor removed nor replaced.
-/// 4. No file is created in, or moved into, a directory in `no_new_in`.
-/// 5. Files with an execute bit are not written, moved or removed, unless `executables` says so.
-/// 6. Files with more than one link are never written: a link may lead into the live tree.
+/// 4. A name is made, moved, replaced or removed only below the directory that a `write` pattern begins
+///    with: `data/**` opens what is in `data`, and not the name `data`. Only a directory on the way, or
+///    that directory itself, can be made where it is missing.
+/// 5. No file is created in, or moved into, a directory in `no_new_in`.
+/// 6. Files with an execute bit are not written, moved or removed, unless `executables` says so.
+/// 7. Files with more than one link are never written: a link may lead into the live tree.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct FileGrants {
     /// Paths that may be read.

@@ -60,8 +60,8 @@ fn forbidden(
 fn gone(path: &str, old: &Seen, rules: &Rules) -> Option<&'static str> {
     let allowed = match old.kind {
         SeenKind::Directory => rules.may_change_directory(path),
-        SeenKind::File => rules.may_change(path) && rules.may_change_mode(old.mode),
-        SeenKind::Symlink | SeenKind::Other => rules.may_change(path),
+        SeenKind::File => rules.may_change_name(path) && rules.may_change_mode(old.mode),
+        SeenKind::Symlink | SeenKind::Other => rules.may_change_name(path),
     };
     (!allowed).then_some("it may not be removed")
 }

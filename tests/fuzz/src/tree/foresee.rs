@@ -159,8 +159,9 @@ impl Foresight<'_> {
         self.at(at, false, |place, found| {
             let found = found?;
             let mode = if found.is_file() { found.mode() } else { 0 };
-            let granted =
-                !found.is_dir() && self.rules.may_change(place) && self.rules.may_change_mode(mode);
+            let granted = !found.is_dir()
+                && self.rules.may_change_name(place)
+                && self.rules.may_change_mode(mode);
             granted.then_some(())
         })
     }

@@ -90,14 +90,29 @@ impl Rules {
             && !self.is_hidden(path)
     }
 
+    /// To be made, moved, replaced or removed: only below what comes before a pattern's first wildcard and
+    /// last name.
+    pub(crate) fn may_change_name(&self, path: &str) -> bool {
+        let is_below = |pattern: &String| {
+            let above = pattern.rsplit_once('/').map_or("", |(above, _)| above);
+            let names = above.split('/').filter(|name| !name.is_empty());
+            let fixed: String = names
+                .take_while(|name| !name.contains(['*', '?']))
+                .map(|name| format!("{name}/"))
+                .collect();
+            path.starts_with(&fixed)
+        };
+        self.may_change(path) && self.write.iter().any(is_below)
+    }
+
     pub(crate) fn may_change_directory(&self, path: &str) -> bool {
-        self.may_change(path) && !self.is_above_protected(path)
+        self.may_change_name(path) && !self.is_above_protected(path)
     }
 
     /// A file or link.
     pub(crate) fn may_create(&self, path: &str) -> bool {
         let parent = path.rsplit_once('/').map_or("", |(parent, _)| parent);
-        self.may_change(path)
+        self.may_change_name(path)
             && !self.closed.contains(parent)
             && !self.is_above_protected(path)
             && is_plain(path)

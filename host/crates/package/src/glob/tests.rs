@@ -26,6 +26,24 @@ fn the_directory_of_a_pattern_ends_before_its_first_wildcard() {
 }
 
 #[test]
+fn a_pattern_is_above_what_lies_below_its_directory() {
+    for (pattern, path, expected) in [
+        ("data/**", "data", false),
+        ("data/**", "data/a", true),
+        ("data/**", "data/a/b", true),
+        ("data/**", "database/a", false),
+        ("data/schema", "data/other", true),
+        ("a/b/*/c", "a/b", false),
+        ("a/b/*/c", "a/x", false),
+        ("**", "", false),
+        ("**", "a", true),
+        ("VERSION", "a", true),
+    ] {
+        assert_eq!(glob(pattern).is_above(path), expected, "{pattern} {path:?}");
+    }
+}
+
+#[test]
 fn patterns_stand_for_what_they_say() {
     let table: [(&str, &[&str], &[&str]); 9] = [
         (

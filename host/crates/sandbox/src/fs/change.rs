@@ -32,7 +32,7 @@ impl Files {
         } else {
             0
         };
-        self.may_change(&place.path)
+        self.may_change_name(&place.path)
             .and_then(|()| self.may_change_mode(mode))
             .map_err(|refusal| self.refused(&place.path, Denied::Remove, refusal))?;
         self.trail.change(&place.path)?;

@@ -48,7 +48,7 @@ impl Files {
         }
     }
 
-    /// May what stands here be written, moved or removed?
+    /// May what stands here be written?
     pub(super) fn may_change(&self, path: &str) -> Outcome {
         let granted = self.may_write
             && !path.is_empty()
@@ -62,9 +62,20 @@ impl Files {
         }
     }
 
+    /// May the name itself change: be made, moved, replaced or removed? Not where all patterns begin at it or
+    /// below: of those the kernel's wall holds the directory, whose name stands in another.
+    pub(super) fn may_change_name(&self, path: &str) -> Outcome {
+        self.may_change(path)?;
+        if self.grants.write.is_above(path) {
+            Ok(())
+        } else {
+            Err(Refusal::NotGranted)
+        }
+    }
+
     /// May a file or link be made here, or moved here?
     pub(super) fn may_create(&self, path: &str) -> Outcome {
-        self.may_change(path)?;
+        self.may_change_name(path)?;
         let (parent, name) = split(path);
         if self.grants.no_new_in.contains(parent) || self.is_above_protected(path) {
             return Err(Refusal::NotGranted);
@@ -72,7 +83,8 @@ impl Files {
         well_formed(name)
     }
 
-    /// May a directory be made here? Also those on the way to a granted path.
+    /// May a directory be made here? Also those on the way to a granted path, and those that patterns begin
+    /// at: where one is not there, the kernel's wall holds a directory above.
     pub(super) fn may_create_directory(&self, path: &str) -> Outcome {
         let (_, name) = split(path);
         let leads = self.may_write
@@ -87,7 +99,7 @@ impl Files {
 
     /// May a directory itself be moved or removed? Not when a protected path lies below it.
     pub(super) fn may_change_directory(&self, path: &str) -> Outcome {
-        self.may_change(path)?;
+        self.may_change_name(path)?;
         if self.is_above_protected(path) {
             return Err(Refusal::NotGranted);
         }

@@ -125,7 +125,7 @@ impl Files {
     }
 
     fn judge_file(&mut self, from: &str, to: &str, mode: u32) -> Outcome {
-        self.may_change(from)
+        self.may_change_name(from)
             .and_then(|()| self.may_change_mode(mode))
             .map_err(|refusal| self.refused(from, Denied::Rename, refusal))?;
         self.may_create(to)
@@ -135,7 +135,7 @@ impl Files {
     fn judge_directory(&mut self, from: &str, to: &str) -> Outcome<Vec<String>> {
         self.may_change_directory(from)
             .map_err(|refusal| self.refused(from, Denied::Rename, refusal))?;
-        self.may_change(to)
+        self.may_change_name(to)
             .and_then(|()| self.may_create_directory(to))
             .map_err(|refusal| self.refused(to, Denied::Rename, refusal))?;
         let mut names = Vec::new();
@@ -182,10 +182,10 @@ impl Files {
     fn judge_replaced(&mut self, path: &str, replaced: &Stat) -> Outcome {
         let judged = match FileType::from_raw_mode(replaced.st_mode) {
             FileType::RegularFile => self
-                .may_change(path)
+                .may_change_name(path)
                 .and_then(|()| self.may_change_mode(replaced.st_mode)),
             FileType::Directory => self.may_change_directory(path),
-            _ => self.may_change(path),
+            _ => self.may_change_name(path),
         };
         judged.map_err(|refusal| self.refused(path, Denied::Rename, refusal))
     }

@@ -103,6 +103,66 @@ fn with_neither_wall_the_escapes_succeed() {
     }
 }
 
+/// Landlock holds the directories of the write patterns, not what they stand for: a step must be told the
+/// same where the kernel has no walls.
+#[test]
+fn a_directory_that_a_pattern_ends_in_stays_with_the_kernels_walls_and_without() {
+    let lines = [
+        "rmdir /data/sub",
+        "rename /data/sub /data/sub2",
+        "rename /data/sub /data/sub2/x",
+        "rename /data/sub2/full /data/sub",
+        "unlink /data/file",
+        "rename /data/file /data/sub/x",
+        "rename /data/sub2/a /data/file",
+        "new /data/none",
+        "symlink a /data/none",
+        "rename /data/sub2/a /data/none",
+        "rename /data/sub2/full /data/none",
+    ];
+    let patterns = [
+        "data/sub/**",
+        "data/sub2/**",
+        "data/file/**",
+        "data/none/**",
+    ];
+    for patterns in [&patterns[..2], &patterns] {
+        for engine in [with(Switches::default()), with(NO_KERNEL_WALLS)] {
+            let bench = Bench::new()
+                .file("data/file", "")
+                .file("data/sub2/a", "")
+                .file("data/sub2/full/a", "")
+                .write(patterns);
+            fs::create_dir(bench.path("data/sub")).unwrap();
+            for line in lines {
+                let before = bench.snapshot();
+                let ran = bench.run_on(&engine, "script", line, &mut NoConfig);
+                assert_eq!(ran.answers(), ["PermissionDenied"], "{line}");
+                let files = &ran.outcome.record.files;
+                assert!(files.iter().any(|it| !it.denied.is_empty()), "{line}");
+                assert_eq!(bench.snapshot(), before, "{line}");
+            }
+            let done = ["mkdir /data/sub/x", "rename /data/sub2/full /data/sub/x"];
+            let answers = bench.run_on(&engine, "script", &done.join("\n"), &mut NoConfig);
+            assert_eq!(answers.answers(), ["ok", "ok"]);
+        }
+    }
+}
+
+#[test]
+fn a_directory_that_a_pattern_ends_in_can_be_made() {
+    for engine in [with(Switches::default()), with(NO_KERNEL_WALLS)] {
+        let bench = Bench::new().write(&["data/new/sub/**", "fresh/sub/*"]);
+        let made = [
+            "mkdirs /data/new/sub",
+            "new /data/new/sub/a",
+            "mkdirs /fresh/sub",
+        ];
+        let ran = bench.run_on(&engine, "script", &made.join("\n"), &mut NoConfig);
+        assert_eq!(ran.answers(), ["ok", "ok", "ok"]);
+    }
+}
+
 #[test]
 fn missing_walls_are_told_and_can_be_required() {
     let bench = bench();
