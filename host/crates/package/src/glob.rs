@@ -172,6 +172,12 @@ impl Glob {
         self.fixed().all(|name| names.next() == Some(name)) && names.next().is_some()
     }
 
+    /// Whether [`Glob::directory`] is this directory or lies below it; `""` is the root.
+    pub fn begins_in(&self, directory: &str) -> bool {
+        let mut fixed = self.fixed();
+        path_parts(directory).all(|name| fixed.next() == Some(name))
+    }
+
     /// The names of [`Glob::directory`].
     fn fixed(&self) -> impl Iterator<Item = &str> {
         let above = self.parts.split_last().map_or(&[][..], |(_, above)| above);
@@ -253,6 +259,11 @@ impl GlobSet {
     /// Whether this path lies below the [`Glob::directory`] of one of the patterns.
     pub fn is_above(&self, path: &str) -> bool {
         self.0.iter().any(|glob| glob.is_above(path))
+    }
+
+    /// Whether the [`Glob::directory`] of one of the patterns is this directory or lies below it.
+    pub fn begins_in(&self, directory: &str) -> bool {
+        self.0.iter().any(|glob| glob.begins_in(directory))
     }
 
     /// Whether there is no pattern.

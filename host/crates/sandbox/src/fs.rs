@@ -16,6 +16,7 @@
 //! | moving a directory to rename what is in it | every name in the subtree is judged at both ends |
 //! | moving what a pattern begins at, which landlock forbids and a kernel without it does not | judged by the patterns alone: only names below that directory change |
 //! | moving a protected file by its parent | directories above protected paths are not moved or removed |
+//! | learning from a directory that cannot be moved or removed that something hidden is in it | neither are those that a hidden pattern begins in or below, with or without |
 //! | a sparse file, by its size or by a write far behind its end | growth counts as bytes written |
 //! | handles kept over a rename | paths of open handles are rewritten; each use is resolved and judged again |
 //! | learning what is there from errors, also by `private/..` or a link | outside of the grants all answers are the same; each directory on the way is judged before it is looked at |

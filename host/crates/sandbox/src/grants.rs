@@ -15,7 +15,8 @@ use std::collections::BTreeSet;
 /// 2. A path is readable when `read` or `write` matches it: who may write may read. A file or link that
 ///    is not readable is, for the step, not there.
 /// 3. A path is writable when `write` matches it and it is not `protected`; and a directory that has
-///    a protected path below it can be neither moved nor removed nor replaced.
+///    a protected path below it, or that a `hidden` pattern begins in or below, can be neither moved nor
+///    removed nor replaced.
 /// 4. A name is made, moved, replaced or removed only below the directory that a `write` pattern begins
 ///    with: `data/**` opens what is in `data`, and not the name `data`. Only a directory on the way, or
 ///    that directory itself, can be made where it is missing.

@@ -93,20 +93,12 @@ impl Rules {
     /// To be made, moved, replaced or removed: only below what comes before a pattern's first wildcard and
     /// last name.
     pub(crate) fn may_change_name(&self, path: &str) -> bool {
-        let is_below = |pattern: &String| {
-            let above = pattern.rsplit_once('/').map_or("", |(above, _)| above);
-            let names = above.split('/').filter(|name| !name.is_empty());
-            let fixed: String = names
-                .take_while(|name| !name.contains(['*', '?']))
-                .map(|name| format!("{name}/"))
-                .collect();
-            path.starts_with(&fixed)
-        };
+        let is_below = |pattern: &String| path.starts_with(&fixed(pattern));
         self.may_change(path) && self.write.iter().any(is_below)
     }
 
     pub(crate) fn may_change_directory(&self, path: &str) -> bool {
-        self.may_change_name(path) && !self.is_above_protected(path)
+        self.may_change_name(path) && !self.is_above_kept(path)
     }
 
     /// A file or link.
@@ -114,7 +106,7 @@ impl Rules {
         let parent = path.rsplit_once('/').map_or("", |(parent, _)| parent);
         self.may_change_name(path)
             && !self.closed.contains(parent)
-            && !self.is_above_protected(path)
+            && !self.is_above_kept(path)
             && is_plain(path)
     }
 
@@ -132,12 +124,23 @@ impl Rules {
         mode & 0o7111 == 0 || self.executables
     }
 
-    fn is_above_protected(&self, path: &str) -> bool {
+    fn is_above_kept(&self, path: &str) -> bool {
         let below = format!("{path}/");
         self.protected
             .iter()
-            .any(|protected| protected.starts_with(&below))
+            .chain(&self.hidden.iter().map(fixed).collect::<Vec<_>>())
+            .any(|kept| kept.starts_with(&below))
     }
+}
+
+/// What comes before a pattern's first wildcard and last name, each name with a slash behind it.
+fn fixed(pattern: &String) -> String {
+    let above = pattern.rsplit_once('/').map_or("", |(above, _)| above);
+    let names = above.split('/').filter(|name| !name.is_empty());
+    names
+        .take_while(|name| !name.contains(['*', '?']))
+        .map(|name| format!("{name}/"))
+        .collect()
 }
 
 /// A step makes no name that misleads whoever reads it.

@@ -44,6 +44,24 @@ fn a_pattern_is_above_what_lies_below_its_directory() {
 }
 
 #[test]
+fn a_pattern_begins_in_its_directory_and_those_above() {
+    for (pattern, directory, expected) in [
+        ("a/b/c", "", true),
+        ("a/b/c", "a", true),
+        ("a/b/c", "a/b", true),
+        ("a/b/c", "a/b/c", false),
+        ("a/b/c", "a/x", false),
+        ("a/*/c", "a", true),
+        ("a/*/c", "a/b", false),
+        ("**", "", true),
+        ("**", "a", false),
+    ] {
+        let begins = glob(pattern).begins_in(directory);
+        assert_eq!(begins, expected, "{pattern} {directory:?}");
+    }
+}
+
+#[test]
 fn patterns_stand_for_what_they_say() {
     let table: [(&str, &[&str], &[&str]); 9] = [
         (

@@ -77,7 +77,7 @@ impl Files {
     pub(super) fn may_create(&self, path: &str) -> Outcome {
         self.may_change_name(path)?;
         let (parent, name) = split(path);
-        if self.grants.no_new_in.contains(parent) || self.is_above_protected(path) {
+        if self.grants.no_new_in.contains(parent) || self.is_above_kept(path) {
             return Err(Refusal::NotGranted);
         }
         well_formed(name)
@@ -97,19 +97,21 @@ impl Files {
         well_formed(name)
     }
 
-    /// May a directory itself be moved or removed? Not when a protected path lies below it.
+    /// May a directory itself be moved or removed? Not when a protected path lies below it, nor
+    /// when a hidden one may.
     pub(super) fn may_change_directory(&self, path: &str) -> Outcome {
         self.may_change_name(path)?;
-        if self.is_above_protected(path) {
+        if self.is_above_kept(path) {
             return Err(Refusal::NotGranted);
         }
         Ok(())
     }
 
-    fn is_above_protected(&self, path: &str) -> bool {
+    /// Whether a protected path lies below, or hidden ones may: whether they do must decide nothing.
+    fn is_above_kept(&self, path: &str) -> bool {
         let below = format!("{path}/");
         let first = self.grants.protected.range(below.clone()..).next();
-        first.is_some_and(|first| first.starts_with(&below))
+        first.is_some_and(|first| first.starts_with(&below)) || self.grants.hidden.begins_in(path)
     }
 
     /// Does the file's mode allow a change?

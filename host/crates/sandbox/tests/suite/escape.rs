@@ -265,6 +265,35 @@ fn moving_nothing_to_what_is_not_granted_does_not_tell_what_is_there() {
 }
 
 #[test]
+fn no_directory_tells_whether_a_hidden_file_is_in_it() {
+    let bench = || {
+        Bench::writable()
+            .file("data/x/a", "")
+            .hidden(&["data/conf/deep/agent.toml", "data/logs/*.log"])
+    };
+    let filled = bench()
+        .file("data/conf/deep/agent.toml", "hidden")
+        .file("data/logs/a.log", "hidden");
+    let empty = bench();
+    for directory in ["data/conf/deep", "data/logs"] {
+        fs::create_dir_all(empty.path(directory)).unwrap();
+    }
+    for bench in [filled, empty] {
+        bench.refuses(&[
+            ("rmdir /data/conf", DENIED),
+            ("rmdir /data/conf/deep", DENIED),
+            ("rmdir /data/logs", DENIED),
+            ("rename /data/conf /data/other", DENIED),
+            ("rename /data/conf/deep /data/other", DENIED),
+            ("rename /data/logs /data/other", DENIED),
+            ("rename /data/x /data/conf", DENIED),
+            ("rename /data/x /data/conf/deep", DENIED),
+            ("rename /data/x /data/logs", DENIED),
+        ]);
+    }
+}
+
+#[test]
 fn a_hidden_link_is_not_followed() {
     Bench::writable()
         .symlink("a", "data/hidden")
