@@ -101,6 +101,32 @@ fn a_package_cannot_make_a_secret_readable_by_not_declaring_it() {
 }
 
 #[test]
+fn a_secret_is_not_read_by_declaring_its_file_in_another_format() {
+    let machine = Machine::new();
+    let declared = DECLARED.replace("\"toml\"", "\"ini\"");
+    let grants = "read = [\"script\"]\nconfig.read = [\"**\"]\n";
+    let script = "get \"auth.db\".password\nget auth.db.password\n";
+    let (install, new) = packages(&machine, script, &declared, grants);
+    let config = Path::new(install).join("conf/agent.toml");
+    fs::write(config, "[auth.db]\npassword = \"hidden\"\n").unwrap();
+    let before = Snapshot::of(install);
+    let ran = machine.run(["plan", install, new.to_str().unwrap(), "--json"]);
+    assert_eq!(ran.expect(4).code(), "config-format");
+    let error = machine.refused(install, &new, 4, "config-format");
+    let message = error["message"].as_str().unwrap();
+    for told in ["`agent`", "`conf/agent.toml`", "as ini", "as toml"] {
+        assert!(message.contains(told), "{message}");
+    }
+    assert_eq!(Snapshot::of(install), before);
+    machine.settings(
+        install,
+        "[config.agent]\nformat = \"toml\"\nsecret = [\"auth.**\"]\n",
+    );
+    let ran = machine.apply(install, &new).expect(0);
+    assert!(!ran.stdout.contains("hidden"), "{}", ran.stdout);
+}
+
+#[test]
 fn an_absolute_path_into_the_install_means_the_file_in_the_tree() {
     let machine = Machine::new();
     let grants = "read = [\"script\"]\nconfig.write = [\"port\"]\n";

@@ -5,6 +5,8 @@
 //! lies somewhere else. Inside the install it is part of the tree and goes live with the exchange;
 //! outside it is handed to the commit, which has a journaled rename for it.
 
+mod said;
+
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -16,7 +18,6 @@ use cap_std::fs::Dir;
 use cofferdam_config::Format;
 use cofferdam_install::ConfigOutside;
 use cofferdam_install::Install;
-use cofferdam_install::real_path_of_config;
 use cofferdam_install::settings::ConfigFileAt;
 use cofferdam_package::glob::GlobSet;
 use cofferdam_package::glob::KeyGlob;
@@ -27,6 +28,7 @@ use cofferdam_package::path::PayloadPath;
 use cofferdam_tree::single::read_file;
 use cofferdam_tree::single::replace_file;
 use cofferdam_tree::walk::LiveTree;
+use serde_json::json;
 
 use crate::config_session::ConfigFile;
 use crate::config_session::ConfigSession;
@@ -51,32 +53,19 @@ struct Declared {
 impl ConfigFiles {
     /// The package's files, where the operator's settings put them.
     ///
-    /// What is hidden and what is secret is more than what this package declares: what the live package
-    /// declares and what the operator names counts too, whatever it is called. A package cannot make a
-    /// secret readable by forgetting that it is one.
+    /// What is hidden and what is secret is more than what this package declares: what the packages of
+    /// the kept generations declare and what the operator names counts too, whatever it is called. A
+    /// package cannot make a secret readable by forgetting that it is one.
     ///
     /// # Errors
-    /// `config-twice` when two names mean one file; `config-inside` for a file in the state directory.
-    pub fn locate(
-        manifest: &Manifest,
-        live: Option<&Manifest>,
-        install: &Install,
-    ) -> Result<Self, Failure> {
+    /// `config-twice` when two names mean one file; `config-inside` for a file in the state directory;
+    /// `config-format` for one with secrets whose keys two declarations spell differently.
+    pub fn locate(manifest: &Manifest, install: &Install) -> Result<Self, Failure> {
         let settings = install.settings()?;
-        let mut known: Vec<(ConfigFileAt, Vec<String>)> = Vec::new();
-        for manifest in [Some(manifest), live].into_iter().flatten() {
-            for (name, file) in &manifest.config {
-                known.push((place_of(name, &file.file, install)?, file.secret.clone()));
-            }
-        }
-        for place in settings.config.values() {
-            if let Some(at) = &place.file {
-                known.push((real_place(at, install)?, place.secret.patterns()));
-            }
-        }
+        let said = said::all(manifest, install)?;
         let mut declared: BTreeMap<String, Declared> = BTreeMap::new();
         for (name, file) in &manifest.config {
-            let at = place_of(name, &file.file, install)?;
+            let at = said::place_of(name, &file.file, install)?;
             if let Some((other, _)) = declared.iter().find(|(_, declared)| declared.at == at) {
                 return Err(config_twice(name, other, &at));
             }
@@ -85,11 +74,19 @@ impl ConfigFiles {
                 .iter()
                 .flat_map(|place| place.secret.patterns())
                 .collect();
-            let same = known.iter().filter(|(known, _)| *known == at);
-            secret.extend(same.flat_map(|(_, patterns)| patterns.iter().cloned()));
+            let same = || said.iter().filter(|said| said.at == at);
+            secret.extend(same().flat_map(|said| said.secret.iter().cloned()));
             secret.sort();
             secret.dedup();
-            let format = place.and_then(|place| place.format).unwrap_or(file.format);
+            let stated = place.and_then(|place| place.format);
+            let format = stated.unwrap_or(file.format);
+            let mut others = same().filter_map(|said| said.format);
+            if stated.is_none()
+                && !secret.is_empty()
+                && let Some(other) = others.find(|other| *other != format)
+            {
+                return Err(config_format(name, &at, format, other));
+            }
             declared.insert(
                 name.clone(),
                 Declared {
@@ -99,14 +96,14 @@ impl ConfigFiles {
                 },
             );
         }
-        let inside = known.into_iter().filter_map(|(at, _)| match at {
+        let inside = said.into_iter().filter_map(|said| match said.at {
             ConfigFileAt::Inside(path) => Some(path),
             ConfigFileAt::Outside(_) => None,
         });
         Ok(Self {
             declared,
             inside: inside.collect(),
-            named: named(manifest, install),
+            named: named(manifest, install)?,
         })
     }
 
@@ -304,59 +301,14 @@ fn read_outside(path: &Path, cap_bytes: u64) -> io::Result<Option<Vec<u8>>> {
     Ok(Some(bytes))
 }
 
-/// See [`ConfigFiles::named`]. An old manifest that cannot be read any more names nothing, and is no
-/// reason to keep an install from its updates.
-fn named(manifest: &Manifest, install: &Install) -> BTreeSet<String> {
-    let kept = install.journal().generations.keys();
-    let kept: Vec<Manifest> = kept
-        .filter_map(|generation| install.manifest(*generation).ok().flatten())
-        .collect();
+/// See [`ConfigFiles::named`].
+fn named(manifest: &Manifest, install: &Install) -> Result<BTreeSet<String>, Failure> {
+    let kept = said::kept(install)?;
     let files = kept
         .iter()
         .chain([manifest])
         .flat_map(|manifest| manifest.config.values());
-    files.map(|config| config.file.to_string()).collect()
-}
-
-/// Where the file that the vendor calls `name` is, by the operator's word or by the vendor's.
-fn place_of(name: &str, vendors: &PayloadPath, install: &Install) -> Result<ConfigFileAt, Failure> {
-    let place = install.settings()?.config.get(name);
-    match place.and_then(|place| place.file.as_ref()) {
-        Some(at) => real_place(at, install),
-        None => Ok(ConfigFileAt::Inside(vendors.clone())),
-    }
-}
-
-/// The same place by its real path: one that leads into the install is inside.
-fn real_place(at: &ConfigFileAt, install: &Install) -> Result<ConfigFileAt, Failure> {
-    let ConfigFileAt::Outside(path) = at else {
-        return Ok(at.clone());
-    };
-    // What cannot be found now is refused when it is read.
-    let real = real_path_of_config(path).unwrap_or_else(|_| path.clone());
-    let place = install.place();
-    if real.starts_with(place.state_path()) {
-        return Err(Failure::new(
-            Exit::Refused,
-            "config-inside",
-            format!(
-                "configuration file `{}` is in the state directory",
-                path.display()
-            ),
-            "name a file in the install, relative to it, or one outside of both",
-        ));
-    }
-    let below = real.strip_prefix(place.path()).ok().and_then(Path::to_str);
-    match below.map(PayloadPath::parse) {
-        None => Ok(ConfigFileAt::Outside(real)),
-        Some(Ok(relative)) => Ok(ConfigFileAt::Inside(relative)),
-        Some(Err(error)) => Err(Failure::new(
-            Exit::Refused,
-            "config-inside",
-            format!("configuration file `{}`: {error}", path.display()),
-            "name a file that a package could have, or one outside of the install",
-        )),
-    }
+    Ok(files.map(|config| config.file.to_string()).collect())
 }
 
 /// Patterns of several declarations of one file: the name that each gave it does not matter.
@@ -373,16 +325,39 @@ fn unnamed(patterns: &[String]) -> Result<KeyGlobSet, Failure> {
 }
 
 fn config_twice(name: &str, other: &str, at: &ConfigFileAt) -> Failure {
-    let place = match at {
-        ConfigFileAt::Inside(path) => path.to_string(),
-        ConfigFileAt::Outside(path) => path.display().to_string(),
-    };
+    let place = said::shown(at);
     Failure::new(
         Exit::Refused,
         "config-twice",
         format!("`{name}` and `{other}` are the same configuration file, `{place}`"),
         "give each name a file of its own under [config] in install.toml",
     )
+}
+
+fn config_format(
+    name: &str,
+    at: &ConfigFileAt,
+    found: ConfigFormat,
+    expected: ConfigFormat,
+) -> Failure {
+    let place = said::shown(at);
+    Failure::new(
+        Exit::Refused,
+        "config-format",
+        format!(
+            "this package declares `{name}`, `{place}`, as {found}; it was declared as {expected}, and has \
+             secrets, whose keys another format spells differently"
+        ),
+        format!(
+            "look at `{place}`, and state its format under [config.{name}] in install.toml, with the keys \
+             that are secret as that format spells them"
+        ),
+    )
+    .with_details(json!({
+        "config": name,
+        "found": found.as_str(),
+        "expected": expected.as_str(),
+    }))
 }
 
 fn format_of(format: ConfigFormat) -> Format {

@@ -133,8 +133,7 @@ pub fn config_files(
     manifest: &Manifest,
     install: &Install,
 ) -> Result<(ConfigFiles, GlobSet), Failure> {
-    let live = install.live_manifest()?;
-    let files = ConfigFiles::locate(manifest, live.as_ref(), install)?;
+    let files = ConfigFiles::locate(manifest, install)?;
     let hidden = exactly(files.inside());
     let live = &install.settings()?.live;
     let hidden = hidden.iter().chain(live.iter()).cloned().collect();
