@@ -163,3 +163,95 @@ fn two_names_for_one_file_are_refused_before_anything_is_touched() {
     machine.refused(install, &new, 4, "config-twice");
     assert_eq!(fs::read_to_string(real).unwrap(), "port = 1\n");
 }
+
+/// An install whose version 1.0.0 declared a secret that 1.1.0, which is live, says nothing of.
+fn forgotten(machine: &Machine, then: &str) -> &'static str {
+    let grants = "read = [\"script\"]\n";
+    let (install, new) = packages(machine, "", then, grants);
+    machine.apply(install, &new).expect(0);
+    install
+}
+
+/// Applies one more version, which reads whatever it may, and says how its step's lines went.
+fn read_by(machine: &Machine, install: &str, version: &str, declared: &str) -> String {
+    let script = "read conf/agent.toml\nget auth.token\nget port\n";
+    fs::write(Path::new(install).join("script"), script).unwrap();
+    let keys = if declared.is_empty() {
+        ""
+    } else {
+        "config.read = [\"**\"]\n"
+    };
+    let grants = format!("read = [\"script\", \"conf/**\"]\n{keys}");
+    let package = machine
+        .source(version)
+        .file_with_mode("bin/agent", "program", 0o755)
+        .seed("conf/agent.toml", "port = 1\n[auth]\ntoken = \"hidden\"\n")
+        .toml(declared)
+        .step("script", "migrate", "script", &grants)
+        .pack();
+    machine.apply(install, &package).expect(0).stdout
+}
+
+const NO_SECRET: &str = "[config.main]\nfile = \"conf/agent.toml\"\nformat = \"toml\"\n";
+
+#[test]
+fn a_secret_is_not_read_by_forgetting_it_over_two_updates() {
+    for declared in [NO_SECRET, ""] {
+        let machine = Machine::new();
+        let install = forgotten(&machine, declared);
+        let told = read_by(&machine, install, "1.2.0", declared);
+        assert!(!told.contains("hidden"), "{told}");
+    }
+}
+
+#[test]
+fn a_secret_stays_one_when_the_generation_that_declared_it_is_gone() {
+    for declared in [NO_SECRET, ""] {
+        let machine = Machine::new();
+        let install = forgotten(&machine, declared);
+        let settings = format!("{install}.cofferdam/install.toml");
+        let text = fs::read_to_string(&settings).unwrap();
+        let two = text.replace("generations = 3", "generations = 2");
+        assert_ne!(two, text);
+        fs::write(&settings, two).unwrap();
+        for version in ["1.2.0", "1.3.0", "1.4.0"] {
+            let told = read_by(&machine, install, version, declared);
+            assert!(!told.contains("hidden"), "{version}: {told}");
+        }
+        let kept = machine.status(install)["generations"].clone();
+        assert_eq!(kept.as_array().unwrap().len(), 2, "{kept}");
+    }
+}
+
+#[test]
+fn a_secret_of_the_operators_stays_one_under_another_name_of_the_file() {
+    let machine = Machine::new();
+    let install = forgotten(&machine, NO_SECRET);
+    machine.settings(install, "[config.agent]\nsecret = [\"port\"]\n");
+    let declared = format!("{NO_SECRET}secret = [\"other\"]\n");
+    let told = read_by(&machine, install, "1.2.0", &declared);
+    assert!(told.contains("get port: Secret"), "{told}");
+}
+
+#[test]
+fn a_secret_that_the_operator_releases_is_one_no_more() {
+    let machine = Machine::new();
+    let install = forgotten(&machine, NO_SECRET);
+    machine.settings(install, "[config.agent]\nrelease = true\n");
+    let told = read_by(&machine, install, "1.2.0", NO_SECRET);
+    assert!(told.contains("get auth.token: ok"), "{told}");
+    assert!(!told.contains("read conf/agent.toml: ok"), "{told}");
+}
+
+#[test]
+fn the_vendors_place_of_a_file_stays_closed_when_the_operator_has_the_file_elsewhere() {
+    let machine = Machine::new();
+    let grants = "read = [\"script\", \"conf/**\"]\n";
+    let (install, new) = packages(&machine, "read conf/agent.toml\n", DECLARED, grants);
+    let real = machine.path("etc/agent.toml");
+    fs::write(&real, "port = 1\n").unwrap();
+    let file = format!("[config.agent]\nfile = \"{}\"\n", real.display());
+    machine.settings(install, &file);
+    let ran = machine.apply(install, &new).expect(0);
+    assert!(!ran.stdout.contains("hidden"), "{}", ran.stdout);
+}

@@ -53,9 +53,9 @@ struct Declared {
 impl ConfigFiles {
     /// The package's files, where the operator's settings put them.
     ///
-    /// What is hidden and what is secret is more than what this package declares: what the packages of
-    /// the kept generations declare and what the operator names counts too, whatever it is called. A
-    /// package cannot make a secret readable by forgetting that it is one.
+    /// What is hidden and what is secret is more than what this package declares: what any package before
+    /// it declared and what the operator names counts too, whatever it is called. A package cannot make a
+    /// secret readable by forgetting that it is one; only the operator can release it.
     ///
     /// # Errors
     /// `config-twice` when two names mean one file; `config-inside` for a file in the state directory;
@@ -100,15 +100,15 @@ impl ConfigFiles {
             ConfigFileAt::Inside(path) => Some(path),
             ConfigFileAt::Outside(_) => None,
         });
+        let named = said::declared(manifest, install)?.into_iter();
         Ok(Self {
             declared,
             inside: inside.collect(),
-            named: named(manifest, install)?,
+            named: named.map(|config| config.file.to_string()).collect(),
         })
     }
 
-    /// Every path that this package or one of a kept generation calls a config file, wherever the
-    /// operator has it: what lies there may hold secrets, even where no key leads to it any more.
+    /// Every path that this package or one before it calls a config file, wherever the operator has it: what lies there may hold secrets, even where no key leads to it any more.
     pub fn named(&self) -> BTreeSet<String> {
         self.named.clone()
     }
@@ -299,16 +299,6 @@ fn read_outside(path: &Path, cap_bytes: u64) -> io::Result<Option<Vec<u8>>> {
         return Err(invalid(format!("it has more than {cap_bytes} bytes")));
     }
     Ok(Some(bytes))
-}
-
-/// See [`ConfigFiles::named`].
-fn named(manifest: &Manifest, install: &Install) -> Result<BTreeSet<String>, Failure> {
-    let kept = said::kept(install)?;
-    let files = kept
-        .iter()
-        .chain([manifest])
-        .flat_map(|manifest| manifest.config.values());
-    Ok(files.map(|config| config.file.to_string()).collect())
 }
 
 /// Patterns of several declarations of one file: the name that each gave it does not matter.

@@ -17,6 +17,7 @@ use crate::commit::Contents;
 use crate::commit::Sealed;
 use crate::config_swaps;
 use crate::config_swaps::Change;
+use crate::declared;
 use crate::durable;
 use crate::durable::SyncFs;
 use crate::error::Doing as _;
@@ -199,6 +200,7 @@ fn prepare(
     let slot = durable::create_directory(&slot_folder, layout::TREE).doing(doing)?;
     let folder = place.open_generations().doing(doing)?;
     let folder = durable::create_directory(&folder, &to.to_string()).doing(doing)?;
+    declared::write(install, &folder)?;
     let live = install.live_tree()?;
     let base = match begin.program {
         Program::Package(package) => {

@@ -108,7 +108,11 @@ fn known_as(drift: &Drift) -> String {
     format!("{} {:?}", drift.path, drift.what)
 }
 
-fn unreadable(generation: u64, file: &'static str, reason: &dyn ToString) -> InstallError {
+pub(crate) fn unreadable(
+    generation: u64,
+    file: &'static str,
+    reason: &dyn ToString,
+) -> InstallError {
     InstallError::GenerationUnreadable {
         generation,
         file,
@@ -117,7 +121,7 @@ fn unreadable(generation: u64, file: &'static str, reason: &dyn ToString) -> Ins
 }
 
 /// Reads one file of a generation's folder; `None` when it is not there.
-fn read(
+pub(crate) fn read(
     place: &Place,
     generation: u64,
     file: &'static str,

@@ -62,6 +62,8 @@ pub const MANIFEST: &str = "manifest.json";
 pub const SIGNATURES: &str = "signatures";
 /// In a generation's folder: the components of its health steps, each named by its digest.
 pub const COMPONENTS: &str = "components";
+/// In a generation's folder: the configuration files that packages declared before it.
+pub const DECLARED: &str = "declared.json";
 /// In a generation's folder: every file of the tree when it was sealed.
 pub const INVENTORY: &str = "inventory.json";
 /// In a generation's folder: config files outside the install, as its commit put them.

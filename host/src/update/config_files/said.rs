@@ -2,12 +2,13 @@
 //! What is said of configuration files on one install, by its packages and by its operator, and where
 //! they really are.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
+use cofferdam_install::ConfigDeclaration;
 use cofferdam_install::Install;
 use cofferdam_install::real_path_of_config;
 use cofferdam_install::settings::ConfigFileAt;
-use cofferdam_package::manifest::ConfigFile;
 use cofferdam_package::manifest::ConfigFormat;
 use cofferdam_package::manifest::Manifest;
 use cofferdam_package::path::PayloadPath;
@@ -26,13 +27,29 @@ pub(super) struct Said {
     pub(super) secret: Vec<String>,
 }
 
-/// Everything that is said: by this package, by those of the kept generations, by the operator.
+/// Everything that is said: by this package, by those that were here before, by the operator. What a
+/// package says counts for the vendor's place too where the operator has the file elsewhere.
 pub(super) fn all(manifest: &Manifest, install: &Install) -> Result<Vec<Said>, Failure> {
     let mut said = Vec::new();
-    for manifest in kept(install)?.iter().chain([manifest]) {
-        for (name, file) in &manifest.config {
-            said.push(by_a_package(name, file, install)?);
+    for declared in declared(manifest, install)? {
+        let place = install.settings()?.config.get(&declared.name);
+        let format = place.and_then(|place| place.format);
+        let mut secret = declared.secret;
+        secret.extend(place.iter().flat_map(|place| place.secret.patterns()));
+        let at = place_of(&declared.name, &declared.file, install)?;
+        let vendors = ConfigFileAt::Inside(declared.file);
+        if at != vendors {
+            said.push(Said {
+                at: vendors,
+                format: Some(declared.format),
+                secret: secret.clone(),
+            });
         }
+        said.push(Said {
+            at,
+            format: Some(format.unwrap_or(declared.format)),
+            secret,
+        });
     }
     for place in install.settings()?.config.values() {
         if let Some(at) = &place.file {
@@ -46,23 +63,14 @@ pub(super) fn all(manifest: &Manifest, install: &Install) -> Result<Vec<Said>, F
     Ok(said)
 }
 
-/// The manifests of the kept generations. An old one that cannot be read any more says nothing, and is no
-/// reason to keep an install from its updates.
-pub(super) fn kept(install: &Install) -> Result<Vec<Manifest>, Failure> {
-    let journal = install.journal();
-    let mut kept: Vec<Manifest> = install.live_manifest()?.into_iter().collect();
-    let older = journal.generations.keys().filter(|n| **n != journal.live);
-    kept.extend(older.filter_map(|number| install.manifest(*number).ok().flatten()));
-    Ok(kept)
-}
-
-fn by_a_package(name: &str, file: &ConfigFile, install: &Install) -> Result<Said, Failure> {
-    let place = install.settings()?.config.get(name);
-    Ok(Said {
-        at: place_of(name, &file.file, install)?,
-        format: Some(place.and_then(|place| place.format).unwrap_or(file.format)),
-        secret: file.secret.clone(),
-    })
+/// What this package declares, and whatever was declared here before.
+pub(super) fn declared(
+    manifest: &Manifest,
+    install: &Install,
+) -> Result<BTreeSet<ConfigDeclaration>, Failure> {
+    let mut declared = install.declared_configs()?;
+    declared.extend(ConfigDeclaration::all_of(manifest));
+    Ok(declared)
 }
 
 /// Where the file that the vendor calls `name` is, by the operator's word or by the vendor's.

@@ -113,6 +113,8 @@ pub struct ConfigPlace {
     pub format: Option<ConfigFormat>,
     /// Keys that are secret here, in addition to the vendor's.
     pub secret: KeyGlobSet,
+    /// What versions before declared under this name counts no more.
+    pub release: bool,
 }
 
 /// Inside the install, a config file goes live with the exchange; outside, it has its own rename.

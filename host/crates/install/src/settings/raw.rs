@@ -111,6 +111,8 @@ struct RawConfig {
     format: Option<Spanned<String>>,
     #[serde(default)]
     secret: Vec<Spanned<String>>,
+    #[serde(default)]
+    release: bool,
 }
 
 #[derive(Deserialize)]
@@ -321,6 +323,7 @@ fn config(
             })?,
             secret: KeyGlobSet::parse(&secret)
                 .map_err(|error| Mistake::at(&secret_span, error.to_string()))?,
+            release: entry.release,
         };
         places.insert(plain, place);
     }
