@@ -302,6 +302,27 @@ fn no_digest_of_a_file_with_a_secret_is_told_under_any_name() {
 }
 
 #[test]
+fn no_number_of_denials_pushes_a_change_out_of_the_plan_or_the_history() {
+    let denials: Vec<String> = (0..600).map(|n| format!("mkdir a{n:04}\n")).collect();
+    let script = format!("{}write data/zz changed\n", denials.concat());
+    let case = Case::new(&[("migrate", &script)], &[("data/zz", "hello")]);
+    let plan = ["plan", case.install, case.new.to_str().unwrap()];
+    let shown = case.machine.run(plan).expect(0).stdout;
+    let (change, denial) = (shown.find(" data/zz "), shown.find(" a0000"));
+    assert!(change.is_some() && change < denial, "{shown}");
+    case.applied();
+    let history = case.machine.history(case.install);
+    let step = history.iter().rfind(|record| record["kind"] == "step");
+    let files = step.unwrap()["body"]["record"]["files"].as_array().unwrap();
+    let has = |path: &str| {
+        files
+            .iter()
+            .any(|file| file["path"].as_str().unwrap().starts_with(path))
+    };
+    assert!(has("data/zz") && has("a0000"), "{files:?}");
+}
+
+#[test]
 fn a_history_that_was_changed_anywhere_is_found_out() {
     let case = Case::new(
         &[("migrate", "write data/a changed\n")],

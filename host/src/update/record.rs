@@ -34,11 +34,22 @@ use crate::update::report::StepReport;
 use bounds::Cuts;
 use bounds::Room;
 
-/// Paths of a step's record.
-const FILES: Room = Room {
-    entries: 500,
-    bytes: 128 << 10,
-};
+/// Paths of a step's record: those that changed, those that were only denied, those only looked at. However
+/// often a step is denied something costs it nothing, so that takes no room from what it did.
+const FILES: [Room; 3] = [
+    Room {
+        entries: 400,
+        bytes: 104 << 10,
+    },
+    Room {
+        entries: 100,
+        bytes: 24 << 10,
+    },
+    Room {
+        entries: 0,
+        bytes: 0,
+    },
+];
 /// Lines of its log.
 const LOG: Room = Room {
     entries: 500,
@@ -179,14 +190,14 @@ pub(super) fn message(failure: &Failure) -> String {
 /// Keys that changed, as far as a record has room for them, and what is known of the rest.
 pub(super) fn changed_keys(changes: &[KeyChange]) -> (Vec<&KeyChange>, Cuts) {
     let mut cuts = Cuts::default();
-    let kept = cuts.keep("config", CHANGES, changes, |_| true);
+    let kept = cuts.keep("config", CHANGES, changes);
     (kept, cuts)
 }
 
 /// What the history says of a step: its report, with all lists bounded.
 fn step(report: &StepReport) -> Value {
     let mut cuts = Cuts::default();
-    let mut patterns = |list, patterns| owned(cuts.keep(list, PATTERNS, patterns, |_| true));
+    let mut patterns = |list, patterns| owned(cuts.keep(list, PATTERNS, patterns));
     let grants = EffectiveGrants {
         read: patterns("grants.read", &report.grants.read),
         write: patterns("grants.write", &report.grants.write),
@@ -195,7 +206,7 @@ fn step(report: &StepReport) -> Value {
         managed_writes: report.grants.managed_writes,
         limits: report.grants.limits.clone(),
     };
-    let mut keys = |list, keys| cuts.keep(list, KEYS, keys, |_| true).into_iter().cloned();
+    let mut keys = |list, keys| cuts.keep(list, KEYS, keys).into_iter().cloned();
     let keys = TouchedKeys {
         read: keys("keys.read", &report.keys.read).collect(),
         written: keys("keys.written", &report.keys.written).collect(),
@@ -203,13 +214,19 @@ fn step(report: &StepReport) -> Value {
         not_listed: report.keys.not_listed,
     };
     let record = report.record.as_ref().map(|record| StepRecord {
-        imports: owned(cuts.keep("record.imports", IMPORTS, &record.imports, |_| true)),
-        files: owned(cuts.keep("record.files", FILES, &record.files, |touched| {
-            touched.is_change() || !touched.denied.is_empty()
-        })),
+        imports: owned(cuts.keep("record.imports", IMPORTS, &record.imports)),
+        files: owned(
+            cuts.keep_by_class("record.files", &FILES, &record.files, |touched| {
+                match (touched.is_change(), touched.denied.is_empty()) {
+                    (true, _) => 0,
+                    (false, false) => 1,
+                    (false, true) => 2,
+                }
+            }),
+        ),
         files_not_listed: record.files_not_listed,
         totals: record.totals,
-        log: owned(cuts.keep("record.log", LOG, &record.log, |_| true)),
+        log: owned(cuts.keep("record.log", LOG, &record.log)),
         log_dropped_bytes: record.log_dropped_bytes,
         spent: record.spent.clone(),
         usage: record.usage,

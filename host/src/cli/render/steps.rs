@@ -22,6 +22,9 @@ use crate::update::report::StepReport;
 /// Longest list of keys that is shown in full.
 const SHOWN_KEYS: usize = 20;
 
+/// Paths that are shown of those where a step was only denied something.
+const SHOWN_DENIALS: usize = 20;
+
 /// Digits of a digest that tell it from the others on a screen.
 const SHOWN_DIGITS: usize = 12;
 
@@ -129,16 +132,18 @@ fn paths(text: &mut String, record: &StepRecord) {
     if !short.is_empty() {
         line(text, &format!("  paths {short}"));
     }
-    let told: Vec<&Touched> = record
-        .files
-        .iter()
-        .filter(|touched| touched.is_change() || !touched.denied.is_empty())
-        .collect();
-    for touched in told.iter().take(SHOWN_PATHS) {
+    let changed = |touched: &&Touched| touched.is_change();
+    let denied = |touched: &&Touched| !touched.is_change() && !touched.denied.is_empty();
+    shortened(text, record.files.iter().filter(changed), SHOWN_PATHS);
+    shortened(text, record.files.iter().filter(denied), SHOWN_DENIALS);
+}
+
+fn shortened<'a>(text: &mut String, mut files: impl Iterator<Item = &'a Touched>, most: usize) {
+    for touched in files.by_ref().take(most) {
         line(text, &format!("  {}", path(touched)));
     }
-    if told.len() > SHOWN_PATHS {
-        let more = told.len() - SHOWN_PATHS;
+    let more = files.count();
+    if more > 0 {
         line(text, &format!("  … and {more} more (all with --json)"));
     }
 }

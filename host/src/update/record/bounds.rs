@@ -13,12 +13,21 @@ use cofferdam_package::digest::DigestHasher;
 use serde::Serialize;
 
 /// What one list of a record may take.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Room {
     /// Entries.
     pub(super) entries: usize,
     /// Bytes of their JSON: few entries may have long names.
     pub(super) bytes: usize,
+}
+
+impl Room {
+    fn and(self, other: &Self) -> Self {
+        Self {
+            entries: self.entries + other.entries,
+            bytes: self.bytes + other.bytes,
+        }
+    }
 }
 
 /// What is known of a list of which only a part was kept.
@@ -40,13 +49,24 @@ impl Cuts {
         self.0.is_empty()
     }
 
-    /// The entries of a list that have room, in their order: first those that matter, then the others.
+    /// The entries of a list that have room, in their order.
     pub(super) fn keep<'a, T: Serialize + 'a>(
         &mut self,
         list: &'static str,
         room: Room,
         entries: impl IntoIterator<Item = &'a T> + Clone,
-        matters: impl Fn(&T) -> bool,
+    ) -> Vec<&'a T> {
+        self.keep_by_class(list, &[room], entries, |_| 0)
+    }
+
+    /// The same where entries differ in what they matter: each class has the room of its number, and what
+    /// those before it left.
+    pub(super) fn keep_by_class<'a, T: Serialize + 'a>(
+        &mut self,
+        list: &'static str,
+        rooms: &[Room],
+        entries: impl IntoIterator<Item = &'a T> + Clone,
+        class: impl Fn(&T) -> usize,
     ) -> Vec<&'a T> {
         let mut hasher = DigestHasher::new();
         let mut lengths = Vec::new();
@@ -57,6 +77,7 @@ impl Cuts {
             lengths.push(line.len() + 1);
         }
         let bytes: usize = lengths.iter().sum();
+        let room = rooms.iter().fold(Room::default(), Room::and);
         if lengths.len() <= room.entries && bytes <= room.bytes {
             return entries.into_iter().collect();
         }
@@ -67,11 +88,12 @@ impl Cuts {
                 digest: hasher.finish(),
             },
         );
-        let mut left = room;
+        let mut left = Room::default();
         let mut kept: Vec<(usize, &T)> = Vec::new();
-        for first in [true, false] {
+        for (number, room) in rooms.iter().enumerate() {
+            left = left.and(room);
             for ((place, entry), length) in entries.clone().into_iter().enumerate().zip(&lengths) {
-                if matters(entry) == first && left.entries > 0 && *length <= left.bytes {
+                if class(entry) == number && left.entries > 0 && *length <= left.bytes {
                     left.entries -= 1;
                     left.bytes -= length;
                     kept.push((place, entry));
@@ -110,21 +132,35 @@ mod tests {
     #[test]
     fn a_list_with_room_is_kept_whole_and_needs_no_digest() {
         let mut cuts = Cuts::default();
-        let kept = cuts.keep("list", ROOM, &[1, 2, 3], |_| false);
+        let kept = cuts.keep("list", ROOM, &[1, 2, 3]);
         assert_eq!(kept, [&1, &2, &3]);
         assert!(cuts.is_empty());
     }
 
     #[test]
-    fn what_matters_is_kept_first_and_the_digest_is_over_all() {
+    fn of_a_list_without_room_the_first_are_kept_and_the_digest_is_over_all() {
         let mut cuts = Cuts::default();
-        let kept = cuts.keep("list", ROOM, &[1, 2, 3, 4, 5, 6], |number| *number > 4);
-        assert_eq!(kept, [&1, &5, &6]);
+        let kept = cuts.keep("list", ROOM, &[1, 2, 3, 4, 5, 6]);
+        assert_eq!(kept, [&1, &2, &3]);
         let expected = Cut {
             entries: 6,
             digest: Digest::of(b"1\n2\n3\n4\n5\n6\n"),
         };
         assert_eq!(cuts.0["list"], expected);
+    }
+
+    #[test]
+    fn a_class_takes_no_room_of_another_but_what_those_before_it_left() {
+        let one = |entries| Room { entries, bytes: 40 };
+        let rooms = [one(2), one(1)];
+        let class = |number: &i32| usize::from(*number < 10);
+        let kept = |list: &[i32]| -> Vec<i32> {
+            let kept = Cuts::default().keep_by_class("list", &rooms, list, class);
+            kept.into_iter().copied().collect()
+        };
+        assert_eq!(kept(&[1, 2, 3, 10, 11, 12]), [1, 10, 11]);
+        assert_eq!(kept(&[1, 2, 3, 4, 10]), [1, 2, 10]);
+        assert_eq!(kept(&[10, 11, 12, 13]), [10, 11]);
     }
 
     #[test]
@@ -136,7 +172,7 @@ mod tests {
             "\u{1}".repeat(30),
             "z".to_owned(),
         ];
-        let kept = cuts.keep("list", ROOM, &list, |_| true);
+        let kept = cuts.keep("list", ROOM, &list);
         assert_eq!(kept, [&list[0], &list[3]]);
         assert_eq!(cuts.0["list"].entries, 4);
     }

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Whatever a step did, its record stays small, and says of what it keeps only a part.
 
-use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 
 use cofferdam_package::digest::Digest;
@@ -138,34 +137,54 @@ fn the_digest_of_a_cut_list_is_that_of_the_lines_of_the_whole() {
     }
 }
 
-#[test]
-fn of_too_many_paths_changes_and_denials_are_kept_before_looks() {
+/// The paths that are kept of a step's record with these.
+fn kept_of(files: Vec<Touched>) -> BTreeSet<String> {
     let mut report = report(0, 0);
-    let looked = |number: usize| Touched {
+    report.record.as_mut().unwrap().files = files;
+    let body = step(&report);
+    let files = body["record"]["files"].as_array().unwrap();
+    let paths = files.iter().map(|file| file["path"].as_str().unwrap());
+    paths.map(str::to_owned).collect()
+}
+
+fn looked(number: usize) -> Touched {
+    Touched {
         path: format!("a/{number:06}"),
         read: true,
         ..Touched::default()
-    };
-    let record = report.record.as_mut().unwrap();
-    record.files = (0..10_000).map(looked).collect();
-    record.files.push(Touched {
-        path: "b".to_owned(),
+    }
+}
+
+fn denied(number: usize) -> Touched {
+    Touched {
+        path: format!("b/{number:06}"),
         denied: [Denied::Write].into(),
         ..Touched::default()
-    });
-    record.files.push(Touched {
-        path: "c".to_owned(),
+    }
+}
+
+fn removed(number: usize) -> Touched {
+    Touched {
+        path: format!("c/{number:06}"),
         removed: true,
         ..Touched::default()
-    });
-    let body = step(&report);
-    let kept: BTreeMap<&str, &Value> = body["record"]["files"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|file| (file["path"].as_str().unwrap(), file))
-        .collect();
+    }
+}
+
+#[test]
+fn of_too_many_paths_changes_are_kept_before_denials_and_those_before_looks() {
+    let files = (0..10_000).map(looked).chain([denied(0), removed(0)]);
+    let kept = kept_of(files.collect());
     assert_eq!(kept.len(), 500);
-    assert!(kept.contains_key("b") && kept.contains_key("c"));
-    assert!(kept.contains_key("a/000000") && !kept.contains_key("a/009999"));
+    assert!(kept.contains("b/000000") && kept.contains("c/000000"));
+    assert!(kept.contains("a/000000") && !kept.contains("a/009999"));
+
+    let kept = kept_of((0..600).map(denied).chain([removed(0)]).collect());
+    assert!(kept.len() == 500 && kept.contains("c/000000"));
+}
+
+#[test]
+fn no_number_of_changes_leaves_denials_without_room() {
+    let kept = kept_of((0..600).map(removed).chain([denied(0)]).collect());
+    assert!(kept.contains("b/000000") && kept.contains("c/000399"));
 }
