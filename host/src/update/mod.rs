@@ -105,8 +105,8 @@ pub fn plan(request: &Request, watch: &mut dyn Watch) -> Result<Plan, Failure> {
     let built =
         build::build(&mut update, ready, &mut downtime).map_err(|stopped| stopped.failure)?;
     let mut ready = built.sealed.discard(Ended::planned(), request.now)?;
-    let plan = planned(&update, &ready, built.facts);
-    record::planned(&mut ready, request, &update, &plan)?;
+    let plan = planned(&mut update, &ready, built.facts);
+    record::planned(&mut ready, request, &plan)?;
     Ok(plan)
 }
 
@@ -262,7 +262,7 @@ fn health_of_live(ready: &Ready, watch: &mut dyn Watch) -> Result<(), Failure> {
     steps.run(Phase::Health, &mut ground, &mut session.keys, "", watch)
 }
 
-fn planned(update: &Update<'_>, ready: &Ready, facts: Facts) -> Plan {
+fn planned(update: &mut Update<'_>, ready: &Ready, facts: Facts) -> Plan {
     let manifest = update.package.manifest();
     let changes = &facts.changes;
     let mut notes: Vec<String> = changes
@@ -312,7 +312,7 @@ fn planned(update: &Update<'_>, ready: &Ready, facts: Facts) -> Plan {
             .map(|drift| drift.path.clone())
             .collect(),
         config: facts.config,
-        steps: update.steps.all_reports(),
+        steps: update.steps.take_all_reports(),
         confinement: update.steps.walls.clone(),
         disk: facts.disk,
         notes,

@@ -79,12 +79,7 @@ const CHANGES: Room = Room {
 const MESSAGE_BYTES: usize = 16 << 10;
 
 /// A plan was made.
-pub(super) fn planned(
-    ready: &mut Ready,
-    request: &Request,
-    update: &Update<'_>,
-    plan: &Plan,
-) -> Result<(), Failure> {
+pub(super) fn planned(ready: &mut Ready, request: &Request, plan: &Plan) -> Result<(), Failure> {
     let body = json!({
         "kind": "plan",
         "result": "planned",
@@ -94,7 +89,8 @@ pub(super) fn planned(
         "outcome_digest": plan.outcome_digest,
         "data_digest": plan.data_digest,
     });
-    let mut entries = steps(request, &update.steps.reports);
+    let ran = plan.steps.iter().filter(|report| report.record.is_some());
+    let mut entries = steps(request, ran);
     entries.push(entry(request, RecordKind::Transaction, body));
     append(ready, entries)
 }
@@ -160,9 +156,12 @@ pub(super) fn deferred_or(
 }
 
 /// The records of steps that ran.
-pub(super) fn steps(request: &Request, reports: &[StepReport]) -> Vec<Entry> {
+pub(super) fn steps<'a>(
+    request: &Request,
+    reports: impl IntoIterator<Item = &'a StepReport>,
+) -> Vec<Entry> {
     let entries = reports
-        .iter()
+        .into_iter()
         .map(|report| entry(request, RecordKind::Step, step(report)));
     entries.collect()
 }

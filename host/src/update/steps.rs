@@ -89,6 +89,8 @@ pub struct Steps<'a> {
     components: BTreeMap<Digest, Component>,
     /// Bytes by which the steps that ran may have made a file longer.
     grown_bytes: u64,
+    /// Paths without a change for which the records have room left.
+    looks_left: usize,
     /// What the kernel holds the steps' processes to; empty when there is no step.
     pub walls: Vec<Wall>,
     /// What has run so far, in order.
@@ -130,6 +132,7 @@ impl<'a> Steps<'a> {
             chosen,
             components,
             grown_bytes: 0,
+            looks_left: trace::LOOKS,
             walls,
             reports: Vec::new(),
         })
@@ -215,6 +218,7 @@ impl<'a> Steps<'a> {
                 }
                 None => Ok(()),
             };
+            trace::bound(&mut record, &mut self.looks_left);
             let (verdict, message) = worded(&outcome.verdict);
             tracing::debug!(step = step.name.as_str(), verdict, "step ended");
             let report = StepReport {
@@ -235,9 +239,9 @@ impl<'a> Steps<'a> {
         Ok(())
     }
 
-    /// The reports of the steps that ran, and of those that did not.
-    pub fn all_reports(&self) -> Vec<StepReport> {
-        let mut reports = self.reports.clone();
+    /// Takes the reports of the steps that ran, with those of the steps that did not.
+    pub fn take_all_reports(&mut self) -> Vec<StepReport> {
+        let mut reports = std::mem::take(&mut self.reports);
         for (step, grants) in &self.chosen {
             if !reports
                 .iter()

@@ -57,6 +57,35 @@ impl Withheld<'_> {
     }
 }
 
+/// Paths that were only denied or looked at, of which the records of one update have room.
+pub const LOOKS: usize = 50_000;
+
+/// Leaves out of a record what finds no room: looks first, then denials, and never a change. What is left
+/// out is counted, and in the totals.
+pub fn bound(record: &mut StepRecord, room: &mut usize) {
+    let denied = |touched: &Touched| !touched.denied.is_empty();
+    let mut left = [true, false].map(|class| {
+        let unchanged = record.files.iter().filter(|touched| !touched.is_change());
+        let kept = unchanged
+            .filter(|touched| denied(touched) == class)
+            .count()
+            .min(*room);
+        *room -= kept;
+        kept
+    });
+    let before = record.files.len();
+    record.files.retain(|touched| {
+        let left = &mut left[usize::from(!denied(touched))];
+        let kept = touched.is_change() || *left > 0;
+        if !touched.is_change() && *left > 0 {
+            *left -= 1;
+        }
+        kept
+    });
+    record.files.shrink_to_fit();
+    record.files_not_listed += (before - record.files.len()) as u64;
+}
+
 /// Fills a record in; `look` answers for paths what stood there and what stands there now.
 ///
 /// # Errors
@@ -177,6 +206,45 @@ mod tests {
             ..StepRecord::default()
         };
         assert_eq!(looked(&mut record, &mut BTreeSet::new()), [""; 0]);
+    }
+
+    #[test]
+    fn of_many_steps_looks_and_denials_are_left_out_and_counted_and_changes_never() {
+        let denied = Touched {
+            path: "b".to_owned(),
+            denied: [cofferdam_sandbox::Denied::Read].into(),
+            ..Touched::default()
+        };
+        let looked = Touched {
+            path: "a".to_owned(),
+            read: true,
+            ..Touched::default()
+        };
+        let changed = Touched {
+            path: "c".to_owned(),
+            created: true,
+            ..Touched::default()
+        };
+        let kept = |room: &mut usize| {
+            let mut record = StepRecord {
+                files: vec![
+                    looked.clone(),
+                    looked.clone(),
+                    denied.clone(),
+                    changed.clone(),
+                ],
+                files_not_listed: 5,
+                ..StepRecord::default()
+            };
+            record.sum_up();
+            bound(&mut record, room);
+            assert_eq!(record.totals.paths, 4);
+            let paths = record.files.iter().map(|touched| touched.path.as_str());
+            (paths.collect::<String>(), record.files_not_listed, *room)
+        };
+        assert_eq!(kept(&mut 4), ("aabc".to_owned(), 5, 1));
+        assert_eq!(kept(&mut 2), ("abc".to_owned(), 6, 0));
+        assert_eq!(kept(&mut 0), ("c".to_owned(), 8, 0));
     }
 
     #[test]

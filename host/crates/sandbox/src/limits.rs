@@ -130,6 +130,9 @@ pub(crate) const RECORDED_ENTRY_BYTES: usize = 64;
 /// So many paths it can have at most.
 pub(crate) const RECORDED_PATHS: usize = RECORDED_PATH_BYTES / RECORDED_ENTRY_BYTES + 1;
 
+/// So many of them that were only looked at, or denied: what costs a step nothing is not to fill the host.
+pub(crate) const RECORDED_LOOKS: usize = 10_000;
+
 /// Names that are looked at before a directory is moved.
 pub(crate) const MOVED_NAMES: usize = 100_000;
 

@@ -4,18 +4,28 @@
 use super::refusal::Outcome;
 use super::refusal::Refusal;
 use crate::limits::RECORDED_ENTRY_BYTES;
+use crate::limits::RECORDED_LOOKS;
 use crate::limits::RECORDED_PATH_BYTES;
 use crate::record::Denied;
 use crate::record::Touched;
 use std::collections::HashMap;
+
+#[derive(Debug, Clone, Copy)]
+struct Place {
+    entry: usize,
+    /// Whether no change was announced for it yet.
+    only_looked: bool,
+}
 
 /// The paths that a run touched.
 #[derive(Debug, Default)]
 pub(crate) struct Trail {
     entries: Vec<Touched>,
     /// Where in `entries` a path is: asked for at every call of the step, so not by comparing paths.
-    places: HashMap<String, usize>,
+    places: HashMap<String, Place>,
     path_bytes: usize,
+    /// How many paths no change was announced for.
+    looks: usize,
     changes: u64,
     unlisted: u64,
     /// Whether a change was not made for want of room.
@@ -29,10 +39,17 @@ impl Trail {
     /// When there is no room for it.
     pub(super) fn change(&mut self, path: &str) -> Outcome<&mut Touched> {
         self.changes += 1;
-        let place = self.place(path);
-        self.is_spent |= place.is_none();
-        place
-            .and_then(|place| self.entries.get_mut(place))
+        let entry = match self.places.get_mut(path) {
+            Some(place) => {
+                self.looks -= usize::from(place.only_looked);
+                place.only_looked = false;
+                Some(place.entry)
+            }
+            None => self.add(path, false),
+        };
+        self.is_spent |= entry.is_none();
+        entry
+            .and_then(|entry| self.entries.get_mut(entry))
             .ok_or(Refusal::Spent)
     }
 
@@ -48,11 +65,15 @@ impl Trail {
 
     /// The entry of a path that was only looked at; none when there is no room for it.
     pub(super) fn look(&mut self, path: &str) -> Option<&mut Touched> {
-        let place = self.place(path);
-        if place.is_none() {
+        let entry = match self.places.get(path) {
+            Some(place) => Some(place.entry),
+            None if self.looks < RECORDED_LOOKS => self.add(path, true),
+            None => None,
+        };
+        if entry.is_none() {
             self.unlisted += 1;
         }
-        self.entries.get_mut(place?)
+        self.entries.get_mut(entry?)
     }
 
     /// Notes that something was refused.
@@ -75,28 +96,49 @@ impl Trail {
         (self.entries, self.unlisted)
     }
 
-    /// Where the entry of a path is; a new one, if there is room for it.
-    fn place(&mut self, path: &str) -> Option<usize> {
-        if let Some(place) = self.places.get(path) {
-            return Some(*place);
-        }
+    /// A new entry, if there is room for it.
+    fn add(&mut self, path: &str, only_looked: bool) -> Option<usize> {
         if self.path_bytes + path.len() > RECORDED_PATH_BYTES {
             return None;
         }
         self.path_bytes += path.len() + RECORDED_ENTRY_BYTES;
-        let place = self.entries.len();
+        self.looks += usize::from(only_looked);
+        let entry = self.entries.len();
         self.entries.push(Touched {
             path: path.to_owned(),
             ..Touched::default()
         });
-        self.places.insert(path.to_owned(), place);
-        Some(place)
+        self.places
+            .insert(path.to_owned(), Place { entry, only_looked });
+        Some(entry)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn of_too_many_looks_and_denials_the_rest_is_counted_and_a_change_still_listed() {
+        let mut trail = Trail::default();
+        for number in 0..RECORDED_LOOKS {
+            trail.deny(&format!("a/{number}"), Denied::Read);
+        }
+        assert!(trail.look("b").is_none());
+        trail.deny("b", Denied::Read);
+        trail.change("c").unwrap().created = true;
+        // One that is changed later takes no room among the looks any more.
+        trail.change("a/0").unwrap().written = true;
+        assert!(trail.look("d").is_some_and(|touched| {
+            touched.read = true;
+            true
+        }));
+        let (entries, unlisted) = trail.into_entries();
+        assert_eq!((entries.len(), unlisted), (RECORDED_LOOKS + 2, 2));
+        assert!(entries.iter().any(|touched| touched.path == "c"));
+        assert_eq!(entries[0].path, "a/0");
+        assert!(entries[0].written && !entries[0].denied.is_empty());
+    }
 
     #[test]
     fn a_change_that_finds_no_room_is_refused_and_told() {
