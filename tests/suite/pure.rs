@@ -2,7 +2,9 @@
 //! The same package on the same tree makes the same: on every file system, twice in a row, with steps
 //! compiled fresh and from the cache.
 
+use std::collections::BTreeMap;
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::path::PathBuf;
 
@@ -156,5 +158,48 @@ pub(crate) fn an_update_makes_the_same_on_every_file_system_twice_in_a_row_and_f
                 assert_eq!(&compiled, expected, "{disk:?} and {other:?}");
             }
         }
+    }
+}
+
+/// What a step with this script would do to an install with a link and a closed directory.
+fn digests_of(script: &str) -> Value {
+    let machine = Machine::new();
+    let old = machine.source("1.0.0").file("bin/agent", "1").pack();
+    let new = machine
+        .source("1.1.0")
+        .file("bin/agent", "2")
+        .step(
+            "script",
+            "migrate",
+            "script",
+            "read = [\"**\"]\nwrite = [\"data/**\"]\n",
+        )
+        .pack();
+    let install = machine.adopted(&old);
+    let at = |path: &str| Path::new(install).join(path);
+    fs::create_dir_all(at("data/closed")).unwrap();
+    fs::set_permissions(at("data/closed"), fs::Permissions::from_mode(0o700)).unwrap();
+    std::os::unix::fs::symlink("old", at("data/current")).unwrap();
+    // Nothing else may differ: the script is no part of the package.
+    fs::write(at("script"), script).unwrap();
+    let plan = machine.plan(install, &new);
+    json!([plan["outcome_digest"], plan["data_digest"]])
+}
+
+#[test]
+fn two_results_have_not_the_same_digests() {
+    let scripts = [
+        "",
+        "unlink data/current\nsymlink good data/current\n",
+        "unlink data/current\nsymlink evil data/current\n",
+        "unlink data/current\nmkdir data/current\n",
+        "rmdir data/closed\nmkdir data/closed\n",
+        "rmdir data/closed\nwrite data/closed x\n",
+    ];
+    let mut seen: BTreeMap<String, &str> = BTreeMap::new();
+    for script in scripts {
+        let digests = digests_of(script).to_string();
+        let other = seen.insert(digests, script);
+        assert_eq!(other, None, "as {script:?}");
     }
 }

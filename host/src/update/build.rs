@@ -310,7 +310,8 @@ fn told(
             StateChangeKind::Removed => "removed",
         };
         state.insert(change.path.as_str(), how);
-        data.insert(change.path.clone(), change.digest);
+        let object = change.object.as_ref().map(ToString::to_string);
+        data.insert(change.path.clone(), object);
     }
     let managed = managed_changes(&changes);
     let outcome = Outcome {
@@ -365,19 +366,11 @@ fn told(
 }
 
 fn managed_changes(changes: &Changes) -> Vec<ManagedChange> {
-    let content = |change: &cofferdam_tree::stage::ManagedChange| {
-        let what = match (&change.digest, &change.target) {
-            (Some(digest), _) => digest.to_string(),
-            (None, Some(target)) => format!("-> {target}"),
-            (None, None) => change.node.to_owned(),
-        };
-        format!("{:04o} {what}", change.mode)
-    };
     let one = |change: &'static str| {
         move |entry: &cofferdam_tree::stage::ManagedChange| ManagedChange {
             path: entry.path.clone(),
             change,
-            content: Some(content(entry)),
+            content: Some(entry.object.to_string()),
         }
     };
     let mut managed: Vec<ManagedChange> = changes

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The digests that say what an update does: computed by `plan`, required by `apply --expect`.
 //!
-//! The outcome digest covers everything that a reviewer decides on; the data digest covers the content
-//! of the state files that steps touched, which changes while a service runs. Both are SHA-256 over one
-//! canonical JSON text (fixed member order, sorted lists), so that any change of meaning changes them.
+//! The outcome digest covers everything that a reviewer decides on; the data digest covers what steps
+//! left at the paths of state that they touched, which changes while a service runs. Both are SHA-256
+//! over one canonical JSON text (fixed member order, sorted lists), so that any change of meaning
+//! changes them.
 //! No secret, and no hash of one, goes in: changed keys come masked.
 
 use std::collections::BTreeMap;
@@ -59,11 +60,11 @@ impl Outcome<'_> {
     }
 }
 
-/// The data digest: paths of touched state files with the digest of their final content
-/// (`None` for a path that is gone).
+/// The data digest: paths of touched state with what stands there in the end, by kind, mode, content and
+/// target (`None` for a path that is gone).
 ///
 /// # Errors
 /// Never for values built by the pipeline; the serialiser's error otherwise.
-pub fn data_digest(files: &BTreeMap<String, Option<Digest>>) -> Result<Digest, serde_json::Error> {
-    Ok(Digest::of(&serde_json::to_vec(&("data/1", files))?))
+pub fn data_digest(files: &BTreeMap<String, Option<String>>) -> Result<Digest, serde_json::Error> {
+    Ok(Digest::of(&serde_json::to_vec(&("data/2", files))?))
 }

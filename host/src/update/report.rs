@@ -26,7 +26,7 @@ pub struct Plan {
     pub signatures: Vec<SignatureReport>,
     /// Covers all that a reviewer decides on; `apply --expect` takes it.
     pub outcome_digest: String,
-    /// Covers the content of the state files that steps touched.
+    /// Covers what steps left at the paths of state that they touched.
     pub data_digest: String,
     /// Managed files.
     pub files: Files,

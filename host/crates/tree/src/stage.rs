@@ -35,6 +35,7 @@ pub(crate) use self::own::Reach;
 pub use self::own::Unshared;
 pub use self::seal::Changes;
 pub use self::seal::ManagedChange;
+pub use self::seal::Object;
 pub use self::seal::SeedChange;
 pub use self::seal::Staged;
 pub use self::seal::StateChange;
@@ -49,6 +50,7 @@ use crate::contents::Seen;
 use crate::error::TreeError;
 use crate::root;
 use crate::root::Root;
+use crate::stage::directories::Access;
 use crate::walk::Stamp;
 
 /// The directories that a stage works with.
@@ -81,6 +83,8 @@ pub struct Stage {
     kept: BTreeMap<String, Stamp>,
     /// State as it stands in the slot, to tell what steps changed; directories without a stamp.
     carried: BTreeMap<String, Option<Stamp>>,
+    /// Of those directories, as they stand in the slot.
+    access: BTreeMap<String, Access>,
     /// Inodes of hard-link groups among state: shared on purpose, with nobody else.
     grouped: BTreeSet<((u32, u32), u64)>,
     witness: StateWitness,
@@ -127,6 +131,7 @@ impl Stage {
             known: BTreeMap::new(),
             kept: BTreeMap::new(),
             carried: BTreeMap::new(),
+            access: BTreeMap::new(),
             grouped: BTreeSet::new(),
             witness: StateWitness::default(),
             left: BTreeMap::new(),

@@ -13,6 +13,7 @@ use crate::attributes;
 use crate::attributes::Attributes;
 use crate::error::TreeError;
 use crate::inode_flags;
+use crate::inventory::Item;
 use crate::name;
 use crate::parallel;
 use crate::remove;
@@ -121,6 +122,11 @@ impl Stage {
         Ok(Some(Standing {
             directory,
             file_type,
+            access: Access {
+                mode: attributes::permissions(&stat),
+                uid: stat.stx_uid,
+                gid: stat.stx_gid,
+            },
             stamp,
             links: stat.stx_nlink,
         }))
@@ -144,6 +150,25 @@ impl Stage {
 pub(super) struct Standing {
     pub(super) directory: OwnedFd,
     pub(super) file_type: FileType,
+    pub(super) access: Access,
     pub(super) stamp: Stamp,
     pub(super) links: u32,
+}
+
+/// Who may do what with an object.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Access {
+    mode: u32,
+    uid: u32,
+    gid: u32,
+}
+
+impl Access {
+    pub(super) fn of(item: &Item) -> Self {
+        Self {
+            mode: item.mode,
+            uid: item.uid,
+            gid: item.gid,
+        }
+    }
 }

@@ -3,6 +3,7 @@
 //! stood before.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use cofferdam_package::digest::Digest;
 use serde::Serialize;
@@ -16,6 +17,7 @@ use crate::inventory::Node;
 use crate::name;
 use crate::stage::Stage;
 use crate::stage::StateWitness;
+use crate::stage::directories::Access;
 use crate::verify::Drift;
 use crate::walk::Found;
 use crate::walk::FoundNode;
@@ -60,6 +62,14 @@ pub struct Changes {
 pub struct ManagedChange {
     /// Where.
     pub path: String,
+    /// What stands there.
+    #[serde(flatten)]
+    pub object: Object,
+}
+
+/// What stands at a path of the finished tree. As text it differs wherever the objects do.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Object {
     /// `file`, `directory` or `symlink`.
     #[serde(rename = "type")]
     pub node: &'static str,
@@ -87,8 +97,8 @@ pub struct StateChange {
     pub path: String,
     /// What happened.
     pub change: StateChangeKind,
-    /// Its content now, for a file.
-    pub digest: Option<Digest>,
+    /// What stands there now.
+    pub object: Option<Object>,
 }
 
 /// What happened to a path of state.
@@ -97,7 +107,7 @@ pub struct StateChange {
 pub enum StateChangeKind {
     /// It was not there.
     Added,
-    /// It was there with other content.
+    /// It was there, and was another object or had other content; of a directory, another mode or owner.
     Changed,
     /// It is not there any more.
     Removed,
@@ -245,7 +255,7 @@ impl Stage {
         changes.state.extend(removed.map(|path| StateChange {
             path: path.clone(),
             change: StateChangeKind::Removed,
-            digest: None,
+            object: None,
         }));
         changes
             .state
@@ -265,7 +275,14 @@ impl Stage {
                 return None;
             }
             None => StateChangeKind::Added,
-            Some(None) => return None,
+            // What a step made anew has not what only the operator can give.
+            Some(None) => {
+                if item.node == Node::Directory && self.access.get(path) == Some(&Access::of(item))
+                {
+                    return None;
+                }
+                StateChangeKind::Changed
+            }
             Some(Some(carried)) => {
                 if tree
                     .found
@@ -277,14 +294,10 @@ impl Stage {
                 StateChangeKind::Changed
             }
         };
-        let digest = match &item.node {
-            Node::File { digest, .. } => Some(*digest),
-            Node::Directory | Node::Symlink { .. } | Node::Fifo => None,
-        };
         Some(StateChange {
             path: path.to_owned(),
             change,
-            digest,
+            object: Some(Object::of(item)),
         })
     }
 }
@@ -326,6 +339,15 @@ pub(crate) fn item(
 
 impl ManagedChange {
     fn of(path: &str, item: &Item) -> Self {
+        Self {
+            path: path.to_owned(),
+            object: Object::of(item),
+        }
+    }
+}
+
+impl Object {
+    fn of(item: &Item) -> Self {
         let (digest, target) = match &item.node {
             Node::File { digest, .. } => (Some(*digest), None),
             Node::Symlink { target } => (None, Some(target.clone())),
@@ -333,11 +355,21 @@ impl ManagedChange {
         };
         let mode = if target.is_some() { 0 } else { item.mode };
         Self {
-            path: path.to_owned(),
             node: item.node.word(),
             digest,
             target,
             mode,
+        }
+    }
+}
+
+impl fmt::Display for Object {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:04o} ", self.mode)?;
+        match (&self.digest, &self.target) {
+            (Some(digest), _) => write!(f, "{digest}"),
+            (None, Some(target)) => write!(f, "-> {target}"),
+            (None, None) => f.write_str(self.node),
         }
     }
 }

@@ -178,8 +178,12 @@ impl Stage {
             }
         }
         self.restore_directory_times(&work.directories, &live)?;
-        self.carried
-            .extend(work.directories.into_iter().map(|path| (path, None)));
+        for path in work.directories {
+            if let Some(standing) = self.look(&path)? {
+                self.access.insert(path.clone(), standing.access);
+            }
+            self.carried.insert(path, None);
+        }
         self.witness = StateWitness::of(&live, &self.classified);
         Ok(())
     }

@@ -363,6 +363,48 @@ fn what_a_step_does_to_state_is_reported() {
 }
 
 #[test]
+fn state_that_a_step_made_anew_with_another_mode_or_as_another_kind_is_told() {
+    let world = World::new();
+    let old = world.install(&Package::default());
+    for directory in ["closed", "file", "same"] {
+        world.write(&format!("live/data/{directory}/x"), "x");
+    }
+    world.chmod("live/data/closed", 0o700);
+    let anew = |directory: &str| {
+        let at = world.path(&format!("slot/data/{directory}"));
+        fs::remove_dir_all(&at).expect("removed");
+        fs::create_dir(&at).expect("made");
+        world.chmod(&format!("slot/data/{directory}"), 0o755);
+    };
+    let staged = world
+        .update_with(&old, &Package::default(), &[], |_| {
+            anew("closed");
+            anew("same");
+            fs::remove_dir_all(world.path("slot/data/file")).expect("removed");
+            world.write("slot/data/file", "x");
+            Ok(())
+        })
+        .expect("update");
+    let changed = staged.changes.state.iter();
+    let changed = changed.filter(|change| change.change == StateChangeKind::Changed);
+    let changed: Vec<(&str, String)> = changed
+        .map(|change| {
+            (
+                change.path.as_str(),
+                change.object.as_ref().expect("stands").to_string(),
+            )
+        })
+        .collect();
+    let digest = cofferdam_package::digest::Digest::of(b"x");
+    let file = format!("0644 {digest}");
+    let expected = [
+        ("data/closed", "0755 directory".to_owned()),
+        ("data/file", file),
+    ];
+    assert_eq!(changed, expected);
+}
+
+#[test]
 fn after_unshare_a_step_cannot_write_through_to_the_live_tree() {
     let world = World::new();
     let package = Package::default()
