@@ -16,6 +16,7 @@ use cofferdam_package::digest::Digest;
 use cofferdam_package::manifest::Manifest;
 use cofferdam_package::manifest::Phase;
 use cofferdam_package::manifest::Step;
+use cofferdam_sandbox::CompileError;
 use cofferdam_sandbox::Component;
 use cofferdam_sandbox::Context;
 use cofferdam_sandbox::Engine;
@@ -39,6 +40,9 @@ use crate::update::report::StepReport;
 use crate::update::trace;
 use crate::update::trace::Withheld;
 use crate::watch::Watch;
+
+/// Compiled code of all steps of one update, which is held until its end. Seven interpreters have room.
+const CODE_BYTES: u64 = 256 << 20;
 
 /// What is the same for all steps of one update.
 #[derive(Debug, Clone)]
@@ -101,8 +105,8 @@ impl<'a> Steps<'a> {
     /// Compiles these steps, with their effective grants; `read` gives the bytes of a step's component.
     ///
     /// # Errors
-    /// A component imports what is not on offer, or is none, or costs too much to compile; the sandbox
-    /// cannot start, or a wall that the policy requires is missing.
+    /// A component imports what is not on offer, or is none, or costs too much to compile or, with those
+    /// of the other steps, to hold; the sandbox cannot start, or a wall that the policy requires is missing.
     pub fn compile(
         manifest: &'a Manifest,
         setting: Setting,
@@ -116,12 +120,17 @@ impl<'a> Steps<'a> {
             engine.walls()?
         };
         let mut components = BTreeMap::new();
+        let mut code_bytes = 0;
         for (step, _) in &chosen {
             if let Entry::Vacant(vacant) = components.entry(step.component) {
                 let bytes = read(step)?;
-                let component = engine.compile(&bytes).map_err(|error| {
-                    Failure::from(error).with_details(json!({ "step": step.name.as_str() }))
-                })?;
+                let of_the_step =
+                    |failure: Failure| failure.with_details(json!({ "step": step.name.as_str() }));
+                let component = engine
+                    .compile(&bytes)
+                    .map_err(|error| of_the_step(error.into()))?;
+                code_bytes = held_with(code_bytes, component.code_bytes())
+                    .map_err(|error| of_the_step(error.into()))?;
                 vacant.insert(component);
             }
         }
@@ -311,6 +320,18 @@ impl Observer for Lines<'_> {
     }
 }
 
+/// Bytes of code that are held with some more.
+fn held_with(held: u64, more: u64) -> Result<u64, CompileError> {
+    let bytes = held.saturating_add(more);
+    if bytes > CODE_BYTES {
+        return Err(CompileError::TooCostly(format!(
+            "with it the steps of the update have {bytes} bytes of compiled code, and {CODE_BYTES} at most \
+             are held"
+        )));
+    }
+    Ok(bytes)
+}
+
 fn sandbox_phase(phase: Phase) -> cofferdam_sandbox::Phase {
     match phase {
         Phase::Check => cofferdam_sandbox::Phase::Check,
@@ -404,4 +425,19 @@ pub(super) fn patterns_of_a_verified_manifest(
         format!("a pattern of a verified manifest cannot be read: {error}"),
         "report this as a bug",
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_code_of_all_steps_together_is_bounded() {
+        let one = 120 << 20;
+        let two = held_with(one, one).unwrap();
+        assert_eq!(two, 2 * one);
+        let failure = Failure::from(held_with(two, one).unwrap_err());
+        assert_eq!(failure.code, "component-too-costly");
+        assert_eq!(held_with(0, CODE_BYTES).unwrap(), CODE_BYTES);
+    }
 }

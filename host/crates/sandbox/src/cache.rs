@@ -14,6 +14,7 @@
 
 use crate::code::Code;
 use crate::imports::Import;
+use crate::limits::CACHED_BYTES;
 use crate::limits::CACHED_FILES;
 use crate::limits::CODE_BYTES;
 use cap_std::fs::Dir;
@@ -135,7 +136,7 @@ impl Cache {
         read_own(&self.folder, name, CODE_BYTES).ok()
     }
 
-    /// Removes the oldest files past the number that is kept.
+    /// Removes the oldest files past the number and the bytes that are kept.
     fn prune(&self) -> io::Result<()> {
         let mut files = Vec::new();
         for entry in self.folder.entries()? {
@@ -143,13 +144,17 @@ impl Cache {
             if let Some(name) = entry.file_name().to_str()
                 && name.ends_with(SUFFIX)
             {
-                files.push((entry.metadata()?.modified()?, name.to_owned()));
+                let found = entry.metadata()?;
+                files.push((found.modified()?, name.to_owned(), found.len()));
             }
         }
         files.sort();
-        let excess = files.len().saturating_sub(CACHED_FILES);
-        for (_, name) in &files[..excess] {
-            self.folder.remove_file(name)?;
+        let mut bytes = 0_u64;
+        for (number, (_, name, length)) in files.iter().rev().enumerate() {
+            bytes = bytes.saturating_add(*length);
+            if number >= CACHED_FILES || bytes > CACHED_BYTES {
+                self.folder.remove_file(name)?;
+            }
         }
         Ok(())
     }
@@ -208,4 +213,45 @@ fn replace(folder: &Dir, name: &str, parts: &[&[u8]]) -> io::Result<()> {
         let _ = folder.remove_file(&temporary);
     }
     written
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+    use std::time::SystemTime;
+
+    /// A cache with files of these lengths, each older than the next, and one more that was kept last.
+    fn kept_beside(lengths: &[u64]) -> Vec<String> {
+        let scratch = tempfile::tempdir().unwrap();
+        let folder = Dir::open_ambient_dir(scratch.path(), cap_std::ambient_authority()).unwrap();
+        for (number, length) in lengths.iter().enumerate() {
+            let file = File::create(scratch.path().join(format!("{number:02}.code"))).unwrap();
+            file.set_len(*length).unwrap();
+            let made = SystemTime::UNIX_EPOCH + Duration::from_secs(number as u64);
+            file.set_modified(made).unwrap();
+        }
+        let cache = Cache::open(folder, String::new(), || Ok([1; KEY_BYTES])).unwrap();
+        let name = Digest::of(b"component");
+        cache.keep(name, &[], b"code").unwrap();
+        assert!(cache.find(name).is_some());
+        let names = std::fs::read_dir(scratch.path()).unwrap();
+        let names = names.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        let mut names: Vec<String> = names.filter(|name| name.len() == "00.code".len()).collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn the_oldest_code_goes_when_there_are_too_many_bytes() {
+        let kept = kept_beside(&[1, CODE_BYTES, CODE_BYTES, CODE_BYTES, CODE_BYTES]);
+        assert_eq!(kept, ["02.code", "03.code", "04.code"]);
+    }
+
+    #[test]
+    fn the_oldest_code_goes_when_there_are_too_many_files() {
+        let kept = kept_beside(&[1; CACHED_FILES + 1]);
+        assert_eq!(kept.len(), CACHED_FILES - 1);
+        assert_eq!(kept[0], "02.code");
+    }
 }

@@ -278,6 +278,11 @@ impl Component {
         self.digest
     }
 
+    /// How long its code is, which is held in memory as long as this is.
+    pub fn code_bytes(&self) -> u64 {
+        self.code.bytes()
+    }
+
     /// Whether its code was found in the cache.
     pub fn from_cache(&self) -> bool {
         self.from_cache

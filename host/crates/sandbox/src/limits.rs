@@ -69,6 +69,9 @@ pub(crate) const CODE_BYTES: u64 = 120 << 20;
 /// Compiled components that are kept in a cache.
 pub(crate) const CACHED_FILES: usize = 32;
 
+/// Bytes of their files: room for four of the largest that there are.
+pub(crate) const CACHED_BYTES: u64 = 4 * CODE_BYTES;
+
 /// How long a runner may take until its walls stand.
 pub(crate) const START_TIME: Duration = Duration::from_mins(1);
 
