@@ -28,7 +28,7 @@ use parts::Part;
 /// Bytes of one pattern. Stops slow matching.
 pub const MAX_GLOB_BYTES: usize = 1_024;
 
-/// Parts of one pattern: positions are bits of one machine word.
+/// Parts of one pattern: matching takes the more time for each.
 pub const MAX_GLOB_PARTS: usize = 60;
 
 /// Patterns in one set. Stops slow matching.

@@ -2,6 +2,8 @@
 //! Matching of a list of pattern parts against a list of text parts.
 
 use super::GlobRule;
+use super::MAX_GLOB_PARTS;
+use crate::path::MAX_DEPTH;
 
 /// One part of a pattern.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,8 +47,7 @@ impl Part {
 
 /// Whether the pattern stands for exactly these parts.
 pub(super) fn matches<'a>(pattern: &[Part], parts: impl Iterator<Item = &'a str>) -> bool {
-    let end = 1_u64 << pattern.len().min(63);
-    walk(pattern, parts) & end != 0
+    walk(pattern, parts) & position(pattern.len()) != 0
 }
 
 /// Whether the pattern may stand for these parts with any others after them.
@@ -55,13 +56,13 @@ pub(super) fn leads_to<'a>(pattern: &[Part], parts: impl Iterator<Item = &'a str
 }
 
 /// The positions in the pattern that can be reached by reading all parts: bit `n` stands for "the
-/// first `n` parts of the pattern are used up". A pattern has at most 60 parts.
-fn walk<'a>(pattern: &[Part], parts: impl Iterator<Item = &'a str>) -> u64 {
+/// first `n` parts of the pattern are used up".
+fn walk<'a>(pattern: &[Part], parts: impl Iterator<Item = &'a str>) -> u128 {
     let mut reached = skip_empty(pattern, 1);
     for part in parts {
         let mut next = 0;
-        for (position, expected) in pattern.iter().enumerate() {
-            let here = 1_u64 << position.min(62);
+        for (used, expected) in pattern.iter().enumerate() {
+            let here = position(used);
             if reached & here != 0 && expected.accepts(part) {
                 next |= if *expected == Part::AnyParts {
                     here
@@ -78,10 +79,16 @@ fn walk<'a>(pattern: &[Part], parts: impl Iterator<Item = &'a str>) -> u64 {
     reached
 }
 
+/// The bit of a position. Patterns and paths have at most 64 parts, so there is one for each.
+fn position(used: usize) -> u128 {
+    const { assert!(MAX_GLOB_PARTS < 128 && MAX_DEPTH < 128) };
+    1 << used
+}
+
 /// Adds the positions behind each `**` that is reached, since it may stand for nothing.
-fn skip_empty(pattern: &[Part], mut reached: u64) -> u64 {
-    for (position, part) in pattern.iter().enumerate() {
-        let here = 1_u64 << position.min(62);
+fn skip_empty(pattern: &[Part], mut reached: u128) -> u128 {
+    for (used, part) in pattern.iter().enumerate() {
+        let here = position(used);
         if reached & here != 0 && *part == Part::AnyParts {
             reached |= here << 1;
         }

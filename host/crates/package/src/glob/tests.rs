@@ -62,6 +62,21 @@ fn a_pattern_begins_in_its_directory_and_those_above() {
 }
 
 #[test]
+fn a_path_of_any_depth_is_matched_by_itself_and_by_nothing_above_it() {
+    for depth in [1, 59, 60, 61, 62, 63, crate::path::MAX_DEPTH] {
+        let path = vec!["a"; depth].join("/");
+        let literal = Glob::literal(&PayloadPath::parse(&path).unwrap());
+        assert!(literal.matches(&path), "{depth}");
+        assert!(literal.leads_to(&path), "{depth}");
+        let above = path.rsplit_once('/').map_or("", |(above, _)| above);
+        assert!(!literal.matches(above), "{depth}");
+        assert!(literal.leads_to(above), "{depth}");
+        assert!(!literal.matches(&format!("{path}/a")), "{depth}");
+        assert!(!literal.leads_to(&format!("{path}/a")), "{depth}");
+    }
+}
+
+#[test]
 fn patterns_stand_for_what_they_say() {
     let table: [(&str, &[&str], &[&str]); 9] = [
         (
