@@ -98,7 +98,10 @@ impl Rules {
     }
 
     pub(crate) fn may_change_directory(&self, path: &str) -> bool {
-        self.may_change_name(path) && !self.is_above_kept(path)
+        let is_below = |pattern: &String| fixed(pattern).starts_with(&format!("{path}/"));
+        self.may_change_name(path)
+            && !self.is_above_protected(path)
+            && !self.hidden.iter().any(is_below)
     }
 
     /// A file or link.
@@ -106,7 +109,7 @@ impl Rules {
         let parent = path.rsplit_once('/').map_or("", |(parent, _)| parent);
         self.may_change_name(path)
             && !self.closed.contains(parent)
-            && !self.is_above_kept(path)
+            && !self.is_above_protected(path)
             && is_plain(path)
     }
 
@@ -124,22 +127,21 @@ impl Rules {
         mode & 0o7111 == 0 || self.executables
     }
 
-    fn is_above_kept(&self, path: &str) -> bool {
+    fn is_above_protected(&self, path: &str) -> bool {
         let below = format!("{path}/");
         self.protected
             .iter()
-            .chain(&self.hidden.iter().map(fixed).collect::<Vec<_>>())
-            .any(|kept| kept.starts_with(&below))
+            .any(|protected| protected.starts_with(&below))
     }
 }
 
 /// What comes before a pattern's first wildcard and last name, each name with a slash behind it.
-fn fixed(pattern: &String) -> String {
+fn fixed(pattern: &str) -> String {
     let above = pattern.rsplit_once('/').map_or("", |(above, _)| above);
     let names = above.split('/').filter(|name| !name.is_empty());
     names
         .take_while(|name| !name.contains(['*', '?']))
-        .map(|name| format!("{name}/"))
+        .flat_map(|name| [name, "/"])
         .collect()
 }
 

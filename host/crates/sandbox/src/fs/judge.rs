@@ -77,7 +77,7 @@ impl Files {
     pub(super) fn may_create(&self, path: &str) -> Outcome {
         self.may_change_name(path)?;
         let (parent, name) = split(path);
-        if self.grants.no_new_in.contains(parent) || self.is_above_kept(path) {
+        if self.grants.no_new_in.contains(parent) || self.is_above_protected(path) {
             return Err(Refusal::NotGranted);
         }
         well_formed(name)
@@ -97,21 +97,20 @@ impl Files {
         well_formed(name)
     }
 
-    /// May a directory itself be moved or removed? Not when a protected path lies below it, nor
-    /// when a hidden one may.
+    /// May a directory itself be moved or removed? Not when a protected path lies below it; nor when a hidden
+    /// one may, since whether it does must not be told.
     pub(super) fn may_change_directory(&self, path: &str) -> Outcome {
         self.may_change_name(path)?;
-        if self.is_above_kept(path) {
+        if self.is_above_protected(path) || self.grants.hidden.begins_in(path) {
             return Err(Refusal::NotGranted);
         }
         Ok(())
     }
 
-    /// Whether a protected path lies below, or hidden ones may: whether they do must decide nothing.
-    fn is_above_kept(&self, path: &str) -> bool {
+    fn is_above_protected(&self, path: &str) -> bool {
         let below = format!("{path}/");
         let first = self.grants.protected.range(below.clone()..).next();
-        first.is_some_and(|first| first.starts_with(&below)) || self.grants.hidden.begins_in(path)
+        first.is_some_and(|first| first.starts_with(&below))
     }
 
     /// Does the file's mode allow a change?
