@@ -222,7 +222,12 @@ fn what_takes_too_much_time_to_compile_is_given_up() {
         .settings(attack.install, "[policy.limits]\ncompile = \"1s\"");
     let ended = attack.within(5 << 30).refused(3, "component-too-costly");
     let message = ended.message();
-    assert!(message.contains("the limit of 1s of CPU time"), "{message}");
+    // On a machine with very much else to do the clock is first.
+    let words = ["the limit of 1s of CPU time", "not done after 3s"];
+    assert!(
+        words.iter().any(|words| message.contains(words)),
+        "{message}"
+    );
 }
 
 #[test]

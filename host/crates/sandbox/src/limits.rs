@@ -37,8 +37,8 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// Fuel that goes with the time: about twice what a fast machine burns in it, so that the clock
-    /// decides first, and a host whose clock stands still is safe all the same.
+    /// Fuel that goes with the time: several times what a fast machine burns in it, so that the clock
+    /// decides first even where it is looked at late, and a host whose clock stands still is safe all the same.
     pub(crate) fn fuel(&self) -> u64 {
         let millis = u64::try_from(self.time.as_millis()).unwrap_or(u64::MAX);
         millis
@@ -47,7 +47,7 @@ impl Limits {
     }
 }
 
-const FUEL_PER_MILLISECOND: u64 = 10_000_000;
+const FUEL_PER_MILLISECOND: u64 = 50_000_000;
 
 /// A component's largest size: compiling costs time and memory in proportion to it. Python and
 /// JavaScript components, which carry their interpreter, have about 20 MB.
