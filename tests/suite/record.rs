@@ -241,6 +241,29 @@ fn limits_imports_keys_verdict_and_log_are_in_the_record_and_shown() {
 }
 
 #[test]
+fn a_plan_whose_step_refuses_is_in_the_history_with_what_the_step_did() {
+    let case = Case::with(
+        &[("migrate", "strict\nwrite data/a changed\nanswer refuse\n")],
+        &[("data/a", "hello")],
+        "",
+    );
+    let plan = ["plan", case.install, case.new.to_str().unwrap(), "--json"];
+    let code = case.machine.run(plan).expect(5).code();
+    let history = case.machine.history(case.install);
+    let [.., step, transaction] = &history[..] else {
+        panic!("{history:?}")
+    };
+    assert_eq!(step["body"]["record"]["files"][0]["path"], "data/a");
+    let body = &transaction["body"];
+    assert_eq!(
+        (&body["kind"], &body["code"]),
+        (&json!("plan"), &json!(code))
+    );
+    let status = case.machine.status(case.install);
+    assert_eq!(status["last"]["txid"], transaction["txid"]);
+}
+
+#[test]
 fn no_digest_of_a_file_with_a_secret_is_told_under_any_name() {
     const TOKEN: &str = "hunter2-hunter2";
     let config = format!("[auth]\ntoken = \"{TOKEN}\"\n");

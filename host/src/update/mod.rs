@@ -102,8 +102,10 @@ pub fn plan(request: &Request, watch: &mut dyn Watch) -> Result<Plan, Failure> {
     let mut update = begin(&ready, &package, request, stopwatch, watch)?;
     run_checks(&mut update, ready.install())?;
     let mut downtime = Downtime::of_a_plan();
-    let built =
-        build::build(&mut update, ready, &mut downtime).map_err(|stopped| stopped.failure)?;
+    let built = match build::build(&mut update, ready, &mut downtime) {
+        Ok(built) => built,
+        Err(stopped) => return Err(record::not_planned(&update, stopped)),
+    };
     let mut ready = built.sealed.discard(Ended::planned(), request.now)?;
     let plan = planned(&mut update, &ready, built.facts);
     record::planned(&mut ready, request, &plan)?;

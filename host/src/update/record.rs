@@ -23,6 +23,7 @@ use crate::failure::Exit;
 use crate::failure::Failure;
 use crate::update::Request;
 use crate::update::applied;
+use crate::update::build::Stopped;
 use crate::update::build::Update;
 use crate::update::build::result_of;
 use crate::update::downtime::Downtime;
@@ -103,8 +104,30 @@ pub(super) fn refused(
     reports: &[StepReport],
     failure: Failure,
 ) -> Failure {
+    ended_early("apply", ready, request, package, reports, failure)
+}
+
+/// A plan ended so.
+pub(super) fn not_planned(update: &Update<'_>, stopped: Stopped) -> Failure {
+    let Stopped { ready, failure } = stopped;
+    let Some(mut ready) = ready else {
+        return failure;
+    };
+    let (request, reports) = (update.request, &update.steps.reports);
+    let package = Some(update.package);
+    ended_early("plan", &mut ready, request, package, reports, failure)
+}
+
+fn ended_early(
+    kind: &str,
+    ready: &mut Ready,
+    request: &Request,
+    package: Option<&VerifiedPackage>,
+    reports: &[StepReport],
+    failure: Failure,
+) -> Failure {
     let body = json!({
-        "kind": "apply",
+        "kind": kind,
         "result": result_of(&failure),
         "from": super::report::From::of_live(ready),
         "version": package.map(|package| package.manifest().version.to_string()),

@@ -322,9 +322,12 @@ fn history(machine: &Machine, status: &Value) -> Result<bool, String> {
     match of_last[..] {
         [record] => Ok(record["body"]["caught_up"] == true),
         [] if !last.is_string() => Ok(false),
-        _ => Err(format!(
-            "the last transaction has {} records, expected one",
-            of_last.len()
+        _ => Err(told(
+            &format!(
+                "the last transaction ({last}) has {} records, expected one",
+                of_last.len()
+            ),
+            &ran,
         )),
     }
 }
