@@ -95,8 +95,13 @@ fn scratch(below: &Path) -> io::Result<TempDir> {
         .tempdir_in(folder)
 }
 
+/// A folder of this name, empty: another mode may have had one.
 fn place(folder: &TempDir, name: &str) -> io::Result<PathBuf> {
     let place = folder.path().canonicalize()?.join(name);
+    match fs::remove_dir_all(&place) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        Ok(()) | Err(_) => {}
+    }
     fs::create_dir_all(&place)?;
     Ok(place)
 }

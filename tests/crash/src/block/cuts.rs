@@ -82,7 +82,7 @@ pub(crate) fn cuts(recording: &Recording) -> Vec<Cut> {
                 pending[event.drive].push(place);
                 if is_cut {
                     listed.add(place + 1, Kept::All);
-                    if matches!(request, Asked::Write { bytes, .. } if bytes.len() > SECTOR) {
+                    if matches!(request, Asked::Write { bytes, .. } if can_tear(bytes)) {
                         listed.add(place + 1, Kept::FirstHalf);
                         listed.add(place + 1, Kept::LastHalf);
                     }
@@ -91,6 +91,13 @@ pub(crate) fn cuts(recording: &Recording) -> Vec<Cut> {
         }
     }
     listed.0
+}
+
+/// Whether a disk may have half of a write. Not of the superblock of btrfs, which counts on disks that write
+/// its 4 KiB in one piece: with half of one no kernel mounts it, whatever the product did.
+fn can_tear(bytes: &[u8]) -> bool {
+    const BTRFS: &[u8] = b"_BHRfS_M";
+    bytes.len() > SECTOR && bytes.get(0x40..0x48) != Some(BTRFS)
 }
 
 #[derive(Default)]
