@@ -62,8 +62,9 @@ impl<'a> Handed<'a> {
     /// Brings it to life where it is: the sealed memory is mapped, not copied. That it is opened by a
     /// path once more is for want of a function of wasmtime's that takes an open file; landlock has no
     /// say about it, since memory lies in no directory.
-    /// Code of another version of wasmtime, or of an engine with other settings, is
-    /// refused by the engine itself; tampering would not be noticed here.
+    ///
+    /// Code of another version of wasmtime, or of an engine with other settings, is refused by the engine
+    /// itself; tampering would not be noticed here.
     #[expect(
         unsafe_code,
         reason = "the one place where code that was compiled earlier becomes executable"
@@ -74,11 +75,11 @@ impl<'a> Handed<'a> {
     ) -> wasmtime::Result<wasmtime::component::Component> {
         let memory = format!("/proc/self/fd/{}", self.0.as_raw_fd());
         // SAFETY: `deserialize_file` demands unmodified output of `serialize`, and that the file stays as
-        // it is. A value of this type is made only in a runner, from sealed memory, and the host fills that only with what a compiler child
-        // gave it, directly or by way of the cache under its authentication code (`cache.rs`). A
-        // compiler child that a component took over could give anything: that code then runs here,
-        // where a step's own code would run, confined (`confine.rs`) and with nothing but its grants
-        // in reach. This is why no other process may call this.
+        // it is. A value of this type is made only in a runner, from sealed memory, and the host fills
+        // that only with what a compiler child gave it, directly or by way of the cache under its
+        // authentication code (`cache.rs`). A compiler child that a component took over could give
+        // anything: that code then runs here, where a step's own code would run, confined (`confine.rs`)
+        // and with nothing but its grants in reach. This is why no other process may call this.
         unsafe { wasmtime::component::Component::deserialize_file(engine, memory) }
     }
 }

@@ -114,7 +114,7 @@ pub const CODES: &[(&str, &str)] = &[
     ),
     (
         "component-too-costly",
-        "make the component smaller or simpler, or steps share one; one from a compiler takes seconds",
+        "make the component smaller or simpler, or let steps share one; the operator may raise `compile` under [policy.limits]",
     ),
     (
         "component-exports",

@@ -19,16 +19,8 @@ use crate::durable::fault;
 use crate::durable::fault::Fault;
 use crate::journal::TxState;
 
-/// The trees are exchanged, and the config file still waits.
-fn cut_off_after_the_exchange(
-    make: fn() -> World,
-    run: fn(&World) -> Result<(), Failed>,
-    new_program: &[u8],
-) -> World {
-    cut_off_in_the_commit(make, run, new_program)
-}
-
-/// The first cut in a commit at which this program is live.
+/// The first cut in a commit at which this program is live: with the old one the trees are still to be exchanged,
+/// with the new one the config file still waits.
 fn cut_off_in_the_commit(
     make: fn() -> World,
     run: fn(&World) -> Result<(), Failed>,
@@ -57,8 +49,7 @@ fn cut_off_in_the_commit(
 
 #[test]
 fn an_edit_between_exchange_and_rename_is_kept_and_needs_a_person() {
-    let world =
-        cut_off_after_the_exchange(World::new, |world| world.apply(2, NEW_CONFIG), b"version 2");
+    let world = cut_off_in_the_commit(World::new, |world| world.apply(2, NEW_CONFIG), b"version 2");
     let theirs = "port = 99\n";
     let mut install = world.open();
     std::fs::write(&world.config, theirs).unwrap();
@@ -245,7 +236,7 @@ fn a_config_file_that_a_person_created_since_stays_in_a_rollback() {
 
 #[test]
 fn an_edit_between_exchange_and_removal_is_kept_and_needs_a_person() {
-    let world = cut_off_after_the_exchange(
+    let world = cut_off_in_the_commit(
         || {
             let world = World::without_config();
             world.apply(2, NEW_CONFIG).unwrap();
@@ -304,7 +295,7 @@ fn a_commit_whose_config_file_waits_no_more_is_undone() {
 
 #[test]
 fn a_file_that_somebody_made_where_one_was_to_be_created_stays() {
-    let world = cut_off_after_the_exchange(
+    let world = cut_off_in_the_commit(
         World::without_config,
         |world| world.apply(2, NEW_CONFIG),
         b"version 2",
