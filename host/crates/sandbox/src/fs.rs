@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The tree as a step sees it: `wasi:filesystem`, policed on the host's side.
 //!
-//! Every path goes the same way: *resolve* it below the root to a path without links (`resolve.rs`),
+//! Every path goes the same way: *resolve* it below the root to a path without links (`resolve.rs`, `walk.rs`),
 //! *judge* that path by the grants (`judge.rs`), *account* for what will be written or made
 //! (`account.rs`), *record* it (`record.rs`), and only then act, relative to the held handle of the
 //! parent directory, on the last name, following nothing (`open.rs`, `change.rs`, `rename.rs`).
@@ -36,6 +36,7 @@ mod rename;
 mod resolve;
 mod shown;
 mod streams;
+mod walk;
 
 use crate::grants::FileGrants;
 use crate::limits::Limits;

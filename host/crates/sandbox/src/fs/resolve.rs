@@ -2,7 +2,7 @@
 //! From what a step asks for to a path without links, and a handle of its parent directory.
 //!
 //! Plain paths take one `openat2` that follows no link at all. Where it meets one, or the path has a
-//! `..`, the path is walked here, name by name: a link's target is put in the place of its name, and
+//! `..`, the path is walked (`walk.rs`), name by name: a link's target is put in the place of its name, and
 //! the result is always opened again from the root without following anything. So whatever changes
 //! meanwhile, the handle is below the root, and the path that is judged is the one that is used.
 //!
@@ -18,6 +18,7 @@ use super::judge::above;
 use super::judge::split;
 use super::refusal::Outcome;
 use super::refusal::Refusal;
+use super::walk::Walk;
 use crate::limits::PATH_BYTES;
 use crate::record::Denied;
 use rustix::fs::AtFlags;
@@ -28,15 +29,11 @@ use rustix::fs::ResolveFlags;
 use rustix::fs::Stat;
 use rustix::io::Errno;
 use std::cell::OnceCell;
-use std::collections::VecDeque;
 use std::fs::File;
 use std::os::fd::AsFd;
 use std::os::fd::BorrowedFd;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
-
-/// Links that one path may lead through; the kernel's own number.
-const LINKS: usize = 40;
 
 /// The tree's root, and the directory in which a step looked last.
 #[derive(Debug)]
@@ -96,7 +93,7 @@ impl Root {
     }
 
     /// The directory at a path without links, as a place to act in.
-    fn directory(&self, path: &str) -> Outcome<Arc<OwnedFd>> {
+    pub(super) fn directory(&self, path: &str) -> Outcome<Arc<OwnedFd>> {
         if path.is_empty() {
             return Ok(Arc::clone(&self.root));
         }
@@ -192,56 +189,6 @@ impl Root {
     }
 }
 
-/// How far a walk has come.
-#[derive(Debug)]
-struct Walk {
-    /// The names behind, without links: the path that the next name is looked up in.
-    done: Vec<String>,
-    ahead: VecDeque<String>,
-    links: usize,
-    /// The path as it was asked for, while nothing but names was on the way.
-    asked: Option<String>,
-    /// Where the walk was lost if the first link that the step may not read were not there: no error may
-    /// tell that it is, nor where it leads.
-    blind: Option<String>,
-}
-
-impl Walk {
-    fn path(&self) -> String {
-        self.done.join("/")
-    }
-
-    /// Goes on over a link that the step may not read.
-    fn go_blind(&mut self) {
-        if self.blind.is_some() {
-            return;
-        }
-        let lost = match (&self.asked, self.ahead.front()) {
-            (Some(asked), _) => asked.clone(),
-            (None, Some(next)) if next != ".." => format!("{}/{next}", self.path()),
-            (None, _) => self.path(),
-        };
-        self.blind = Some(lost);
-    }
-
-    /// Puts a link's target in the place of its name.
-    fn turn(&mut self, target: &str) -> Outcome {
-        self.links += 1;
-        self.asked = None;
-        if self.links > LINKS || target.len() > PATH_BYTES {
-            return Err(Refusal::LOOP);
-        }
-        if target.starts_with('/') {
-            return Err(Refusal::NotPermitted);
-        }
-        self.done.pop();
-        for part in target.rsplit('/').filter(|n| !n.is_empty() && *n != ".") {
-            self.ahead.push_front(part.to_owned());
-        }
-        Ok(())
-    }
-}
-
 impl Files {
     /// Resolves `path` from the directory `base`; `follow` says whether a link at the end is followed.
     /// Errors tell the step nothing about what it was not granted.
@@ -329,17 +276,7 @@ impl Files {
                 Err(_) => return Err(self.denied(&asked, Denied::Resolve)),
             }
         }
-        let mut walk = Walk {
-            done: base
-                .split('/')
-                .filter(|n| !n.is_empty())
-                .map(Into::into)
-                .collect(),
-            ahead: names.iter().map(|name| (*name).to_owned()).collect(),
-            links: 0,
-            asked: (!names.contains(&"..")).then(|| asked.clone()),
-            blind: None,
-        };
+        let mut walk = Walk::from(base, &names, &asked);
         let end = self.walk(&mut walk, follow);
         let reached = match &end {
             Ok(place) => place.path.clone(),
@@ -378,51 +315,6 @@ impl Files {
                 Refusal::MISSING
             }
             _ => refusal,
-        }
-    }
-
-    /// Walks to the end; after an error, `walk` stands at the path that the error is about.
-    fn walk(&self, walk: &mut Walk, follow: bool) -> Outcome<Place> {
-        while let Some(name) = walk.ahead.pop_front() {
-            if name == ".." {
-                // What is left has to be a directory, as for the kernel.
-                let left = walk.path();
-                self.enter(&left)?;
-                self.root.directory(&left)?;
-                walk.done.pop().ok_or(Refusal::NotPermitted)?;
-                continue;
-            }
-            walk.done.push(name);
-            let path = walk.path();
-            self.enter(split(&path).0)?;
-            let place = self.root.place(path)?;
-            let is_last = walk.ahead.is_empty();
-            if is_last && !follow {
-                return Ok(place);
-            }
-            let target = read_link(&place);
-            if !matches!(target, Ok(None)) && !self.may_read(&place.path) {
-                walk.go_blind();
-            }
-            match target? {
-                None if is_last => return Ok(place),
-                None => {}
-                Some(_) if self.is_hidden(&place.path) => return Err(Refusal::NotGranted),
-                Some(target) => walk.turn(&target)?,
-            }
-        }
-        // The path ends in a directory that `..` or a link led to.
-        let path = walk.path();
-        self.enter(&path)?;
-        self.root.place(path)
-    }
-
-    /// May the way lead through this directory? Asked before anybody looks whether it is there.
-    fn enter(&self, directory: &str) -> Outcome {
-        if self.may_see_directory(directory) {
-            Ok(())
-        } else {
-            Err(Refusal::NotGranted)
         }
     }
 
