@@ -16,11 +16,11 @@ use std::io::Read as _;
 use std::path::Path;
 use std::path::PathBuf;
 
-use cap_std::ambient_authority;
 use cap_std::fs::Dir;
 use cofferdam_package::digest::Digest;
 use rustix::fs::Mode;
 use rustix::fs::OFlags;
+use rustix::fs::ResolveFlags;
 
 use crate::durable;
 use crate::error::InstallError;
@@ -103,11 +103,21 @@ pub(crate) fn is_inside(place: &Place, real: &Path) -> bool {
     real.starts_with(place.path()) || real.starts_with(place.state_path())
 }
 
-fn open_folder(path: &Path) -> io::Result<Dir> {
-    Dir::open_ambient_dir(path, ambient_authority())
+/// Opens the folder of a config file by its real path. One that leads through a symlink now was swapped
+/// since: whoever owns a directory on the way would otherwise choose where root writes and removes.
+fn open_folder(real: &Path) -> io::Result<Dir> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let resolve = ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
+    match rustix::fs::openat2(rustix::fs::CWD, real, flags, Mode::empty(), resolve) {
+        Ok(fd) => Ok(Dir::from_std_file(fd.into())),
+        Err(rustix::io::Errno::LOOP) => Err(io::Error::other(
+            "there is a symlink now where a directory was",
+        )),
+        Err(error) => Err(error.into()),
+    }
 }
 
-/// Opens a file that the journal names: the directory is real, so it is opened as it stands.
+/// Opens a file that the journal names.
 pub(crate) fn reopen(path: &Path) -> io::Result<(Dir, String)> {
     let invalid = || io::Error::new(io::ErrorKind::InvalidInput, "not the path of a file");
     let name = path

@@ -16,8 +16,8 @@
 //! | building, stopped; tree kept | a directory | empty | there | discard |
 //! | moving | a directory | empty | the named tree | discard |
 //! | moving | a directory | the named tree | empty | move back |
-//! | committing, every config file old | old | new | - | withdraw |
-//! | committing, every config file old or new | new | old | - | finish |
+//! | committing, no config file new | old | new | - | withdraw |
+//! | committing, every config file new, or old with its next content waiting | new | old | - | finish |
 //! | any other combination | | | | a person |
 
 use std::fmt;

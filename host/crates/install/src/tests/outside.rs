@@ -313,6 +313,48 @@ fn a_file_that_somebody_made_where_one_was_to_be_created_stays() {
     assert_eq!(std::fs::read_to_string(&world.config).unwrap(), theirs);
 }
 
+/// Puts a symlink where the folder of the config file was, to a copy of it with everything that waits there.
+fn swap_folder_for_a_symlink(world: &World) -> std::path::PathBuf {
+    let folder = world.config.parent().unwrap();
+    let elsewhere = folder.with_file_name("elsewhere");
+    std::fs::create_dir(&elsewhere).unwrap();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let entry = entry.unwrap();
+        std::fs::copy(entry.path(), elsewhere.join(entry.file_name())).unwrap();
+    }
+    std::fs::rename(folder, folder.with_file_name("real")).unwrap();
+    std::os::unix::fs::symlink(&elsewhere, folder).unwrap();
+    elsewhere
+}
+
+fn put_folder_back(world: &World) {
+    let folder = world.config.parent().unwrap();
+    std::fs::remove_file(folder).unwrap();
+    std::fs::rename(folder.with_file_name("real"), folder).unwrap();
+}
+
+#[test]
+fn a_folder_of_config_files_that_became_a_symlink_is_not_followed() {
+    let sides: [(&[u8], u64, &str, &str); 2] = [
+        (b"version 1", 1, OLD_CONFIG, "io"),
+        (b"version 2", 2, NEW_CONFIG, "needs-person"),
+    ];
+    for (program, version, config, code) in sides {
+        let world = cut_off_in_the_commit(World::new, |world| world.apply(2, NEW_CONFIG), program);
+        let elsewhere = swap_folder_for_a_symlink(&world);
+        let names = super::world::names(&elsewhere);
+        assert!(names.len() > 1, "nothing waits");
+        assert_eq!(world.recover().unwrap_err().code(), code);
+        assert_eq!(super::world::names(&elsewhere), names);
+        let there = std::fs::read_to_string(elsewhere.join("agent.toml")).unwrap();
+        assert_eq!(there, OLD_CONFIG);
+        put_folder_back(&world);
+        drop(world.ready());
+        assert_eq!(world.seen(), world.expected(version, config));
+        invariant_at_rest(&world);
+    }
+}
+
 #[test]
 fn a_config_file_that_is_declared_no_more_is_state_and_is_saved() {
     let world = World::new();
