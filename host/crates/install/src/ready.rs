@@ -186,7 +186,9 @@ impl Ready {
         durable::move_to_free_name(parent, &state_name, parent, &scratch).doing(doing)?;
         if let Err(error) = durable::sync_directory(parent).doing(doing) {
             // Before: not under care. After: under care again; either after a power cut.
-            let back = durable::move_to_free_name(parent, &scratch, parent, &state_name);
+            let back = durable::move_to_free_name(parent, &scratch, parent, &state_name)
+                // After the sync: under care, whatever happens.
+                .and_then(|()| durable::sync_directory(parent));
             return Err(match back.doing(doing) {
                 Ok(()) => error,
                 Err(source) => InstallError::Interrupted {
