@@ -23,6 +23,9 @@ use crate::layout;
 /// Stops a file that is not ours from being read into memory: some hundred thousand records.
 const CAP_BYTES: u64 = 1 << 30;
 
+/// How much is read from the end at first: some dozen records of an update.
+const FIRST_WINDOW_BYTES: u64 = 64 * 1024;
+
 /// One line.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -187,6 +190,38 @@ pub(crate) fn read(state: &Dir, from: u64) -> Result<History, HistoryError> {
     verify_from(&bytes, from)
 }
 
+/// Reads the end of the history, verified as by [`verify_from`]: every record from the last one that the
+/// journal knows of on, and as many before it as it takes to find one that is `wanted`. What this costs
+/// does not depend on what is older.
+pub(crate) fn read_end(
+    state: &Dir,
+    known: Option<&HistoryEnd>,
+    wanted: impl Fn(&Record) -> bool,
+) -> Result<History, HistoryError> {
+    let begin = |lines: &[u8]| {
+        let (mut end, mut is_found, mut is_known) = (lines.len(), false, false);
+        while end > 0 && !(is_found && is_known) {
+            let start = behind_last_line_feed(&lines[..end - 1]);
+            let record: Record = serde_json::from_slice(&lines[start..end]).ok()?;
+            is_found |= wanted(&record);
+            is_known |= known.is_none_or(|known| record.seq <= known.seq);
+            end = start;
+        }
+        (is_found && is_known).then_some(end)
+    };
+    let (_, lines) = read_back(state, begin)?;
+    let first = lines.split(|byte| *byte == b'\n').next();
+    let from = first.and_then(seq_of).unwrap_or(1);
+    verify_from(&lines, from).map_err(|error| match error {
+        // Every record has its line.
+        HistoryError::Broken { line, reason } => HistoryError::Broken {
+            line: line.saturating_add(from).saturating_sub(1),
+            reason,
+        },
+        other => other,
+    })
+}
+
 /// Verifies a chain of records.
 ///
 /// # Errors
@@ -346,35 +381,52 @@ pub(crate) fn append(
     Ok(end)
 }
 
-/// The length of all whole lines, and the last of them, read from the end in growing pieces.
+/// The length of all whole lines, and the last of them.
 fn last_line(state: &Dir) -> Result<(u64, Option<Vec<u8>>), HistoryError> {
+    let begin = |lines: &[u8]| Some(behind_last_line_feed(&lines[..lines.len().checked_sub(1)?]));
+    let (length, line) = read_back(state, begin)?;
+    let line = line.strip_suffix(b"\n").map(<[u8]>::to_vec);
+    Ok((length, line))
+}
+
+/// The length of all whole lines, and those from where `begin` says on, read from the end in growing
+/// pieces; all of them where it never says.
+fn read_back(
+    state: &Dir,
+    begin: impl Fn(&[u8]) -> Option<usize>,
+) -> Result<(u64, Vec<u8>), HistoryError> {
     use std::os::unix::fs::FileExt as _;
     let io = |source| HistoryError::Io {
         doing: "read",
         source,
     };
     let Some(file) = layout::open_file(state, layout::HISTORY, CAP_BYTES).map_err(io)? else {
-        return Ok((0, None));
+        return Ok((0, Vec::new()));
     };
     let length = file.metadata().map_err(io)?.len();
-    let mut window = 64 * 1024_u64;
+    let mut window = FIRST_WINDOW_BYTES;
     loop {
         let start = length.saturating_sub(window);
         let mut bytes = vec![0; (length - start) as usize];
         file.read_exact_at(&mut bytes, start).map_err(io)?;
-        let whole = written_whole(&bytes);
-        let Some(end) = whole.checked_sub(1) else {
-            if start == 0 {
-                return Ok((0, None));
-            }
-            window = window.saturating_mul(4);
-            continue;
+        // The first line of a piece may lack its beginning.
+        let first = match start {
+            0 => Some(0),
+            _ => bytes
+                .iter()
+                .position(|byte| *byte == b'\n')
+                .map(|at| at + 1),
         };
-        let begin = behind_last_line_feed(&bytes[..end]);
-        if begin > 0 || start == 0 {
-            return Ok((start + whole as u64, Some(bytes[begin..end].to_vec())));
+        let whole = written_whole(&bytes);
+        let lines = first.and_then(|first| bytes.get(first..whole).map(|lines| (first, lines)));
+        let begun = lines.and_then(|(first, lines)| Some(first + begin(lines)?));
+        match begun {
+            None if start > 0 => window = window.saturating_mul(4),
+            begun => {
+                let wanted = bytes[begun.unwrap_or(0)..whole].to_vec();
+                return Ok((start + whole as u64, wanted));
+            }
         }
-        window = window.saturating_mul(4);
     }
 }
 

@@ -9,9 +9,9 @@ use crate::error::InstallError;
 use crate::history;
 use crate::history::Entry;
 use crate::history::HistoryEnd;
+use crate::history::Record;
 use crate::history::RecordKind;
 use crate::journal::Journal;
-use crate::journal::LastTransaction;
 use crate::open::Install;
 use crate::recover::write_journal;
 use crate::refused;
@@ -48,13 +48,14 @@ pub(crate) fn catch_up_condemned(install: &mut Install) -> Result<(), InstallErr
 /// A transaction that ended without its record, because of a crash, gets a short one; and the journal
 /// learns of records that were written just before one.
 fn catch_up_history(install: &mut Install, now_unix_s: u64) -> Result<(), InstallError> {
-    let history = history::read(install.place.state(), 1)?;
-    let is_known = |last: &LastTransaction| {
-        history.records.iter().rev().any(|record| {
-            record.kind == RecordKind::Transaction && record.txid.as_deref() == Some(&last.txid)
-        })
+    let last = install.journal.last.clone();
+    let of = last.as_ref().map(|last| last.txid.clone());
+    let is_its_record = |record: &Record| {
+        of.is_none() || record.kind == RecordKind::Transaction && record.txid == of
     };
-    let missing = install.journal.last.clone().filter(|last| !is_known(last));
+    let known = install.journal.history.as_ref();
+    let history = history::read_end(install.place.state(), known, is_its_record)?;
+    let missing = last.filter(|_| !history.records.iter().any(is_its_record));
     let whole = history.reaching(install.journal.history.as_ref());
     if let Some(last) = missing {
         let entry = Entry {

@@ -108,6 +108,44 @@ fn a_record_longer_than_a_window_is_still_found_from_the_end() {
 }
 
 #[test]
+fn the_end_is_read_as_far_back_as_it_is_asked_for_and_no_further() {
+    let (_temporary, dir, bytes) = with_records(6);
+    let whole = read(&dir, 1).unwrap();
+    let known = verify(&bytes[..bytes.len() - 1]).unwrap().end;
+    assert_eq!(known.map(|known| known.seq), Some(5));
+    let first_of = |number: u64| {
+        let txid = format!("t{number}");
+        let end = super::read_end(&dir, known.as_ref(), |record| {
+            record.txid.as_ref() == Some(&txid)
+        });
+        let end = end.unwrap().reaching(known.as_ref()).unwrap();
+        assert_eq!(end.end, whole.end);
+        let first = end.records[0].seq;
+        assert_eq!(end.records, whole.records[first as usize - 1..]);
+        first
+    };
+    // The record of `t0` has number 1.
+    let firsts = [0, 3, 4, 5, 99].map(first_of);
+    assert_eq!(firsts, [1, 4, 5, 5, 1]);
+    let edited = String::from_utf8(bytes).unwrap();
+    let edited = edited.replacen("\"number\":0", "\"number\":7", 1);
+    dir.write(HISTORY, edited.replacen("\"number\":4", "\"number\":7", 1))
+        .unwrap();
+    for (wanted, line) in [("t3", Some(6)), ("t5", None)] {
+        let end = super::read_end(&dir, whole.end.as_ref(), |record| {
+            record.txid.as_deref() == Some(wanted)
+        });
+        match (end, line) {
+            (Ok(end), None) => assert_eq!(end.records.len(), 1),
+            (Err(super::HistoryError::Broken { line: found, .. }), Some(line)) => {
+                assert_eq!(found, line);
+            }
+            (found, _) => panic!("{found:?}"),
+        }
+    }
+}
+
+#[test]
 fn several_records_at_once_are_the_same_as_one_by_one() {
     let (_temporary, dir, one_by_one) = with_records(4);
     dir.remove_file(HISTORY).unwrap();
