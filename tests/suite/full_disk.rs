@@ -15,6 +15,7 @@ use crate::harness::AtRest;
 use crate::harness::Disk;
 use crate::harness::EVERY_KIND;
 use crate::harness::Machine;
+use crate::harness::Mount;
 use crate::harness::Service;
 use crate::harness::Snapshot;
 
@@ -301,4 +302,49 @@ fn on_a_full_disk_every_command_that_looks_works_and_every_other_changes_nothing
         fs::remove_file(small.filler()).unwrap();
         machine.run(adopt).expect(0);
     }
+}
+
+#[test]
+fn a_config_file_on_another_disk_that_is_full_or_read_only_is_refused_before_the_service_is_stopped()
+ {
+    let machine = Machine::new();
+    let folder = machine.path("etc/elsewhere");
+    fs::create_dir_all(&folder).unwrap();
+    let Some(mount) = Mount::fresh(Disk::Tmpfs("size=256k"), &folder) else {
+        return;
+    };
+    let source = |version: &str| {
+        let config = "[config.agent]\nfile = \"agent.toml\"\nformat = \"toml\"";
+        let source = machine.source(version).file("agent", version);
+        source
+            .toml(config)
+            .file("script", "strict\nset port 8080\n")
+    };
+    let grants = "read = [\"script\"]\nconfig.write = [\"port\"]";
+    let old = source("1.0.0").pack();
+    let new = source("1.1.0").step("keys", "migrate", "script", grants);
+    let (new, install) = (new.pack(), machine.adopted(&old));
+    let service = Service::running(&machine, install, "true", "true");
+    let config = folder.join("agent.toml");
+    fs::write(&config, "port = 80\n").unwrap();
+    machine.settings(
+        install,
+        &format!("[config.agent]\nfile = \"{}\"", config.display()),
+    );
+    let before = AtRest::of(&machine, install);
+    let refused = |code: &str| {
+        let error = machine.refused(install, &new, 4, code);
+        let message = error["message"].as_str().unwrap();
+        assert!(message.contains(folder.to_str().unwrap()), "{error}");
+        assert!(service.log().is_empty(), "the service was touched");
+        before.assert_still(&machine, install);
+    };
+    fs::write(folder.join("filler"), vec![b'f'; 220 << 10]).unwrap();
+    refused("not-enough-space");
+    fs::remove_file(folder.join("filler")).unwrap();
+    mount.remount("ro");
+    refused("read-only");
+    mount.remount("rw");
+    machine.apply(install, &new).expect(0);
+    assert_eq!(fs::read_to_string(&config).unwrap(), "port = 8080\n");
 }

@@ -2,11 +2,19 @@
 //! The live tree against the package: what becomes of each path, and every refusal that needs a look at the
 //! trees: odd files, mounts, state in the way, too little space. Nothing is written here.
 
+use std::collections::BTreeMap;
+use std::io;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
+use std::path::PathBuf;
 
+use cap_std::ambient_authority;
+use cap_std::fs::Dir;
 use cofferdam_install::Install;
+use cofferdam_install::InstallError;
 use cofferdam_install::Ready;
 use cofferdam_package::glob::GlobSet;
+use cofferdam_package::glob::KeyGlobSet;
 use cofferdam_package::manifest::Phase;
 use cofferdam_tree::classify::Classified;
 use cofferdam_tree::classify::classify;
@@ -20,6 +28,9 @@ use crate::failure::Failure;
 use crate::update::build::Update;
 use crate::update::grants::EffectiveGrants;
 use crate::update::report::Disk;
+
+/// How much longer than it is a config file may become, for all that is known before the steps have run.
+const GROWTH_BYTES: u64 = 64 * 1024;
 
 /// Decides what becomes of each path, and whether there is room for it.
 pub(super) fn compare(update: &Update<'_>, ready: &Ready) -> Result<(Classified, Disk), Failure> {
@@ -60,6 +71,7 @@ pub(super) fn compare(update: &Update<'_>, ready: &Ready) -> Result<(Classified,
     }
     let free = tree_preflight::free(install.place().state())?;
     needed.refuse_unless_within(&free)?;
+    refuse_full_elsewhere(update)?;
     let disk = Disk {
         needed_bytes: needed.bytes,
         free_bytes: free.bytes,
@@ -82,6 +94,55 @@ fn beside_the_tree(update: &Update<'_>, live: &LiveTree) -> Vec<u64> {
         .chain(health.map(|step| step.bytes))
         .chain(configs.iter().flat_map(|bytes| [*bytes, *bytes]))
         .collect()
+}
+
+/// Refuses when there is no room beside a config file outside of the install that a step may change, on whatever
+/// file system that is.
+fn refuse_full_elsewhere(update: &Update<'_>) -> Result<(), Failure> {
+    let mut keys = Vec::new();
+    for (_, grants) in &update.preflight.chosen {
+        let parsed = KeyGlobSet::parse(&grants.config_write);
+        let parsed = parsed.map_err(super::steps::patterns_of_a_verified_manifest)?;
+        keys.extend(parsed.iter().cloned());
+    }
+    let keys = KeyGlobSet::new(keys);
+    let mut needed: BTreeMap<u64, (PathBuf, Space)> = BTreeMap::new();
+    for path in update.preflight.config_files.outside_within(&keys) {
+        let real = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+        // A folder that is missing is told by whoever writes there.
+        let Some(folder) = real.parent().and_then(|folder| folder.metadata().ok()) else {
+            continue;
+        };
+        let length = real.metadata().map_or(0, |facts| facts.len());
+        let (_, space) = needed
+            .entry(folder.dev())
+            .or_insert_with(|| (real.clone(), Space::default()));
+        space.add_file(length.saturating_add(GROWTH_BYTES));
+    }
+    for (path, space) in needed.values() {
+        let folder = path.parent().unwrap_or(path);
+        let refused = |source| InstallError::Io {
+            doing: format!("write config files in `{}`", folder.display()),
+            source,
+        };
+        let opened = Dir::open_ambient_dir(folder, ambient_authority()).map_err(refused)?;
+        let free = tree_preflight::free(&opened)?;
+        if free.is_read_only {
+            return Err(refused(io::ErrorKind::ReadOnlyFilesystem.into()).into());
+        }
+        space.refuse_unless_within(&free).map_err(|error| {
+            let failure = Failure::from(error);
+            Failure {
+                message: format!(
+                    "config files in `{}`: {}",
+                    folder.display(),
+                    failure.message
+                ),
+                ..failure
+            }
+        })?;
+    }
+    Ok(())
 }
 
 /// Refuses what would keep the trees from changing places, or would travel with one: a mount at or below the

@@ -127,6 +127,17 @@ impl ConfigFiles {
         self.declared.values().filter_map(length).collect()
     }
 
+    /// Those outside of the install that have a key within these patterns.
+    pub fn outside_within<'a>(&'a self, keys: &'a KeyGlobSet) -> impl Iterator<Item = &'a Path> {
+        self.declared.iter().filter_map(|(name, declared)| {
+            let means = |glob: &KeyGlob| glob.file().is_none_or(|file| file == name);
+            match &declared.at {
+                ConfigFileAt::Outside(path) => keys.iter().any(means).then_some(path.as_path()),
+                ConfigFileAt::Inside(_) => None,
+            }
+        })
+    }
+
     /// Opens a session over the files as they stand in `tree` and outside of it.
     ///
     /// # Errors

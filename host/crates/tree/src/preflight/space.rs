@@ -3,6 +3,7 @@
 
 use cap_std::fs::Dir;
 use cofferdam_package::glob::GlobSet;
+use rustix::fs::StatVfsMountFlags;
 use serde::Serialize;
 
 use crate::classify::Action;
@@ -47,6 +48,8 @@ pub struct Free {
     pub bytes: u64,
     /// Inodes; the largest number where the file system makes them as needed.
     pub inodes: u64,
+    /// Nothing can be written there, however much is free.
+    pub is_read_only: bool,
 }
 
 impl Space {
@@ -169,6 +172,7 @@ pub fn free(dir: &Dir) -> Result<Free, TreeError> {
     Ok(Free {
         bytes: facts.f_bavail.saturating_mul(facts.f_frsize),
         inodes,
+        is_read_only: facts.f_flag.contains(StatVfsMountFlags::RDONLY),
     })
 }
 
@@ -202,7 +206,11 @@ mod tests {
         };
         let code = |bytes, inodes| {
             space
-                .refuse_unless_within(&Free { bytes, inodes })
+                .refuse_unless_within(&Free {
+                    bytes,
+                    inodes,
+                    is_read_only: false,
+                })
                 .map_err(|error| error.code())
         };
         assert_eq!(code(9, u64::MAX), Err("not-enough-space"));
