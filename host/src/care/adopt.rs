@@ -77,7 +77,11 @@ pub fn adopt(request: &Request) -> Result<Adopted, Failure> {
     }
     let package = match &request.package {
         None => None,
-        Some(path) => Some(package_file::open(path)?.verify(&ring, &SignatureRule::default())?),
+        Some(path) => {
+            let verified = package_file::open(path)?.verify(&ring, &SignatureRule::default())?;
+            verified.prove_blobs()?;
+            Some(verified)
+        }
     };
     let source = match (&package, &request.id) {
         (Some(package), _) => AdoptSource::Package(package),

@@ -34,7 +34,9 @@ const SHOWN_NAMES: usize = 40;
 /// look before anyone has signed. What a step imports is read from its component: interfaces that are
 /// not listed there cannot be used, whatever the vendor says. Nothing is run.
 ///
-/// A signature by a key that you trust with --trust must be good, or the package is refused.
+/// A signature by a key that you trust with --trust must be good, or the package is refused. Once one is, every
+/// byte of the payload is read and checked too; of a package that nobody whom you trust has signed, only
+/// components are.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -249,6 +251,12 @@ fn files(text: &mut String, facts: &PackageFacts) {
             ByteSize(facts.bytes)
         ),
     );
+    let content = if facts.content_checked {
+        "every byte is what was signed"
+    } else {
+        "not read: no key of --trust has signed"
+    };
+    row(text, "", content);
     for (name, folder) in &facts.folders {
         let name = if name == "." {
             "(top)".to_owned()

@@ -45,6 +45,9 @@ pub struct PackageFacts {
     pub requires: Requires,
     /// Who signed.
     pub signatures: Vec<SignatureFacts>,
+    /// Whether every byte of the payload was read and is what the manifest says: only where a trusted key
+    /// has signed, since it costs as much as the package is large.
+    pub content_checked: bool,
     /// Number of payload files.
     pub files: usize,
     /// Their bytes.
@@ -142,9 +145,13 @@ pub struct StepFacts {
 /// Collects the facts of a package.
 ///
 /// # Errors
-/// A component's blob is damaged.
+/// A component's blob is damaged; any blob, where a trusted key has signed.
 pub fn of(contents: &Contents) -> Result<PackageFacts, Failure> {
     let manifest = contents.manifest();
+    let content_checked = contents.signatures().iter().any(|report| report.trusted);
+    if content_checked {
+        contents.prove_blobs()?;
+    }
     let steps = manifest.steps.iter().map(|step| step_facts(contents, step));
     let mut facts = PackageFacts {
         id: manifest.id.to_string(),
@@ -156,6 +163,7 @@ pub fn of(contents: &Contents) -> Result<PackageFacts, Failure> {
         created_unix_s: manifest.created,
         requires: manifest.requires.clone(),
         signatures: signature_facts(contents),
+        content_checked,
         files: 0,
         bytes: manifest.payload_bytes(),
         directories: 0,
@@ -226,7 +234,7 @@ fn signature_facts(contents: &Contents) -> Vec<SignatureFacts> {
 fn step_facts(contents: &Contents, step: &Step) -> Result<StepFacts, Failure> {
     let component = contents.read_blob(&step.component, step.bytes)?;
     let (imports, inside, component_error) = match cofferdam_sandbox::imports(&component) {
-        Ok(imports) => (imports.asked, imports.inside, None),
+        Ok(imports) => (imports.asked, imports.inside, imports.fault),
         Err(error) => (Vec::new(), Vec::new(), Some(error.to_string())),
     };
     Ok(StepFacts {

@@ -216,6 +216,11 @@ fn deflated() -> Vec<Lie> {
             STREAM,
             move |_| [stored_block(1, PROGRAM), stored_block(1, b"")].concat(),
         ),
+        deflate_lie(
+            "a_deflate_stream_of_empty_blocks",
+            "zip-padded",
+            move |_| [stored_block(0, b"").repeat(4_000), stored_block(1, PROGRAM)].concat(),
+        ),
         deflate_lie("a_deflate_block_of_no_type", CORRUPT, |_| vec![0b111]),
         deflate_lie("a_deflate_block_whose_length_lies", CORRUPT, |_| {
             vec![1, 9, 0, 9, 0, 1, 2, 3]
@@ -312,6 +317,11 @@ fn zstd_frames() -> Vec<Lie> {
             let mut data = sound();
             data.pop();
             data
+        }),
+        zstd_lie("a_frame_of_empty_blocks", "zip-padded", move || {
+            let sound = sound();
+            let (head, content) = sound.split_at(6);
+            [head, &[0; 3].repeat(4_000), content].concat()
         }),
         zstd_lie("no_frame", FRAME, Vec::new),
         zstd_lie("a_frame_of_an_old_version", FRAME, || {

@@ -81,12 +81,12 @@ fn unpacked() -> Vec<Lie> {
         Lie::new("a_zstd_bomb_with_right_checksums", "zip-ratio", true_bomb),
         Lie::new(
             "a_zstd_bomb_that_claims_to_be_small",
-            "blob-size-mismatch",
+            "zip-padded",
             claims(93, || repeated(MUCH), small),
         ),
         Lie::new(
             "a_deflate_bomb_that_claims_to_be_small",
-            "blob-size-mismatch",
+            "zip-padded",
             claims(8, || deflated_often(256), small),
         ),
         Lie::new(

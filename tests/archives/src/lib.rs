@@ -32,6 +32,7 @@ mod zip64;
 use std::fmt;
 
 pub use signer::Signer;
+pub use sound::PROGRAM;
 pub use sound::Sound;
 pub use sound::digest;
 pub use zip64::large;

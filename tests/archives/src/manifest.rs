@@ -104,6 +104,26 @@ fn members() -> Vec<Lie> {
             "/entries/1/type",
             json!("file"),
         ),
+        (
+            "an_entry_that_is_a_list",
+            "/entries/0",
+            json!(["bin/agent", "file", digest(PROGRAM), PROGRAM.len(), "0755"]),
+        ),
+        (
+            "requirements_that_are_a_list",
+            "/requires",
+            json!(["*", ">=0.1.0"]),
+        ),
+        (
+            "a_configuration_that_is_a_list",
+            "/config/agent",
+            json!(["conf/agent.toml", "toml", []]),
+        ),
+        (
+            "a_type_that_is_an_object",
+            "/entries/0/type",
+            json!({ "file": null }),
+        ),
         ("a_mode_that_is_a_number", "/entries/0/mode", json!(755)),
         ("a_size_below_zero", "/entries/0/bytes", json!(-1)),
         (
@@ -134,6 +154,13 @@ fn members() -> Vec<Lie> {
         CODE,
         |manifest| {
             manifest["entries"][3]["target"] = json!("bin");
+        },
+    ));
+    lies.push(Lie::manifest(
+        "a_file_with_a_target_of_nothing",
+        CODE,
+        |manifest| {
+            manifest["entries"][0]["target"] = json!(null);
         },
     ));
     lies.push(Lie::manifest("a_link_with_a_mode", CODE, |manifest| {
@@ -425,6 +452,18 @@ fn config() -> Vec<Lie> {
             "config-file-twice",
             "/config",
             json!({ "a": file("x"), "b": file("X") }),
+        ),
+        set(
+            "a_configuration_below_a_file",
+            "path-file-and-directory",
+            "/config/agent/file",
+            json!("bin/agent/agent.toml"),
+        ),
+        set(
+            "a_configuration_that_is_a_directory",
+            "path-file-and-directory",
+            "/config/agent/file",
+            json!("bin"),
         ),
         set(
             "a_secret_of_another_file",

@@ -58,6 +58,8 @@ fn paths() -> Vec<Lie> {
             "bin/a\u{9b}gent",
         ),
         path("read_from_right_to_left", CONTROL, "bin/\u{202e}tnega"),
+        path("with_an_arabic_letter_mark", CONTROL, "bin/\u{61c}agent"),
+        path("with_a_tag_that_nobody_sees", CONTROL, "bin/agent\u{e0041}"),
         path("with_an_isolated_direction", CONTROL, "bin/\u{2066}agent"),
         path("with_a_line_separator", CONTROL, "bin/\u{2028}agent"),
         path("with_a_byte_order_mark", CONTROL, "bin/\u{feff}agent"),

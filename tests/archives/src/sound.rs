@@ -14,7 +14,7 @@ use crate::raw::RawEntry;
 use crate::raw::RawZip;
 
 /// The program that the package installs.
-pub(crate) const PROGRAM: &[u8] = b"#!/bin/sh\necho two\n";
+pub const PROGRAM: &[u8] = b"#!/bin/sh\necho two\n";
 /// A file of settings that becomes the operator's.
 pub(crate) const SETTINGS: &[u8] = b"port = 8080\n";
 /// What a step's component would be; nothing compiles it.

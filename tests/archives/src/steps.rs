@@ -43,6 +43,34 @@ fn components() -> Vec<Lie> {
     const PAYLOAD: &str = "component-in-payload";
     vec![
         with_step(
+            "components_of_five_times_63_mib",
+            "components-too-large",
+            |manifest| {
+                const BYTES: u64 = 63 << 20;
+                for number in 1..=5 {
+                    let name = format!("large-{number}");
+                    let component = digest(name.as_bytes());
+                    let mut step = manifest["steps"][0].clone();
+                    step["name"] = json!(name);
+                    step["component"] = json!(component);
+                    step["bytes"] = json!(BYTES);
+                    manifest["steps"].as_array_mut().unwrap().push(step);
+                    manifest["blobs"][component] = json!(BYTES);
+                }
+            },
+        ),
+        set(
+            "limits_that_are_a_list",
+            "manifest-schema",
+            "limits",
+            json!([1000, 1 << 20, 0, 0, 0]),
+        ),
+        with_step("a_step_that_is_a_list", "manifest-schema", |manifest| {
+            let step = manifest["steps"][0].as_object().unwrap();
+            let values: Vec<Value> = step.values().cloned().collect();
+            manifest["steps"][0] = json!(values);
+        }),
+        with_step(
             "a_step_that_is_a_file_of_the_payload",
             PAYLOAD,
             |manifest| {

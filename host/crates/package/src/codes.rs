@@ -42,6 +42,10 @@ pub const CODES: &[(&str, &str)] = &[
         "component-in-payload",
         "leave the step's component out of the payload folder",
     ),
+    (
+        "components-too-large",
+        "make the components smaller, or let steps share one",
+    ),
     ("config-file-twice", "declare each configuration file once"),
     (
         "config-unknown",
@@ -75,7 +79,10 @@ pub const CODES: &[(&str, &str)] = &[
         "glob-unsupported",
         "write one pattern per alternative, and `?` for a bracket",
     ),
-    ("host-too-old", "update cofferdam on this host first"),
+    (
+        "host-too-old",
+        "use a cofferdam of a version that the package asks for: most often, update it on this host first",
+    ),
     ("key-duplicate", "trust each key once"),
     ("key-format", KEY),
     ("key-id", KEY),
@@ -213,6 +220,7 @@ pub const CODES: &[(&str, &str)] = &[
     ("zip-multi-disk", ARCHIVE),
     ("zip-must-be-stored", ARCHIVE),
     ("zip-overlap", PACKAGE),
+    ("zip-padded", ARCHIVE),
     ("zip-prefix", ARCHIVE),
     (
         "zip-ratio",

@@ -45,6 +45,9 @@ pub struct Limits {
     pub steps: usize,
     /// Bytes of one step component. Stops a component that takes hours to compile.
     pub component_bytes: u64,
+    /// Bytes of all different components together. Stops a package that makes whoever looks at it read
+    /// gigabytes of them.
+    pub all_components_bytes: u64,
     /// Number of declared configuration files. Stops slow matching of keys.
     pub config_files: usize,
 }
@@ -65,6 +68,7 @@ impl Default for Limits {
             zstd_window_bytes: 8 << 20,
             steps: 64,
             component_bytes: 64 << 20,
+            all_components_bytes: 256 << 20,
             config_files: 64,
         }
     }

@@ -10,6 +10,7 @@ mod capped;
 mod check;
 mod error;
 mod names;
+mod object;
 mod raw;
 mod strict;
 
@@ -19,6 +20,8 @@ use std::fmt;
 use semver::Version;
 use serde::Serialize;
 use serde::Serializer;
+
+use object::Object;
 
 use crate::digest::Digest;
 use crate::limits::Limits;
@@ -380,9 +383,11 @@ pub fn parse(bytes: &[u8], limits: &Limits) -> Result<Manifest, ManifestError> {
             limit_bytes: limits.manifest_bytes,
         });
     }
-    strict::check_json(bytes, limits)?;
+    let found = strict::check_json(bytes, limits)?;
     strict::check_preamble(bytes)?;
-    let raw: raw::Manifest = serde_json::from_slice(bytes).map_err(|e| ManifestError::json(&e))?;
+    found.refuse_null()?;
+    let Object(raw): Object<raw::Manifest> =
+        serde_json::from_slice(bytes).map_err(|error| ManifestError::json(&error))?;
     let manifest = raw.accept()?;
     check(&manifest, limits)?;
     Ok(manifest)

@@ -170,6 +170,8 @@ pub struct Imports {
     /// Interfaces that its inner components ask of each other and that it does not import itself, sorted.
     /// Nothing of them reaches the host: a runtime that was made for sockets has its answers here.
     pub inside: Vec<String>,
+    /// Why it could not be run all the same: it exports nothing to run.
+    pub fault: Option<String>,
 }
 
 /// What a component imports, also when it would be refused for that.
@@ -181,6 +183,7 @@ pub fn imports(component: &[u8]) -> Result<Imports, CompileError> {
     Ok(Imports {
         asked: found.imports,
         inside: found.inside.into_iter().collect(),
+        fault: run_fault(&found.types).map(|fault| fault.to_string()),
     })
 }
 
@@ -191,13 +194,20 @@ pub(crate) fn gate(component: &[u8]) -> Result<Vec<Import>, CompileError> {
     if !refused.is_empty() {
         return Err(CompileError::Imports(refused));
     }
-    match types.component_item_for_export("run").map(|item| item.ty) {
-        Some(ComponentEntityType::Func(_)) => Ok(imports),
-        Some(_) => Err(CompileError::Exports(
-            "its `run` is not a function".to_owned(),
-        )),
-        None => Err(CompileError::Exports("there is no such export".to_owned())),
+    match run_fault(&types) {
+        Some(fault) => Err(fault),
+        None => Ok(imports),
     }
+}
+
+/// Why there is nothing to run.
+fn run_fault(types: &Types) -> Option<CompileError> {
+    let found = match types.component_item_for_export("run").map(|item| item.ty) {
+        Some(ComponentEntityType::Func(_)) => return None,
+        Some(_) => "its `run` is not a function",
+        None => "there is no such export",
+    };
+    Some(CompileError::Exports(found.to_owned()))
 }
 
 struct Examined {
@@ -216,7 +226,13 @@ fn examine(component: &[u8]) -> Result<Examined, CompileError> {
     let invalid = |error: BinaryReaderError| {
         let missing = features::missing(component);
         if missing.is_empty() {
-            CompileError::Invalid(format!("{} (at byte {})", error.message(), error.offset()))
+            // The parser quotes bytes over many lines.
+            let message: Vec<&str> = error.message().split_whitespace().collect();
+            CompileError::Invalid(format!(
+                "{} (at byte {})",
+                message.join(" "),
+                error.offset()
+            ))
         } else {
             CompileError::Features(missing)
         }

@@ -69,6 +69,7 @@ pub fn sign(path: &Path, key: &SigningKey) -> Result<Attached, Failure> {
     {
         return Ok(attached(&package, key_id, false));
     }
+    package.prove_blobs()?;
     let manifest = package.manifest();
     // For people, and covered by the signature; hosts go by the manifest alone.
     let comment = format!(
@@ -109,7 +110,10 @@ pub fn attach(
         Some(_) => Err(Code::SignatureConflict.because(format!(
             "the package has another signature by key {key_id} already"
         ))),
-        None => rewrite(path, key_id, signature, public),
+        None => {
+            package.prove_blobs()?;
+            rewrite(path, key_id, signature, public)
+        }
     }
 }
 

@@ -16,7 +16,10 @@ pub enum StructureError {
         "the archive is followed by {bytes} other bytes; expected its end record at the very end"
     )]
     TrailingBytes { bytes: u64 },
-    #[error("the archive is split over several disks; expected one file")]
+    #[error(
+        "the end records do not agree on one disk and one number of entries; expected all disk numbers to be \
+         zero, and the same count in each"
+    )]
     MultiDisk,
     #[error("the archive uses zip64 records where or as it must not: {found}")]
     Zip64 { found: &'static str },
@@ -125,6 +128,15 @@ pub enum StructureError {
         bytes: u64,
         limit: u64,
     },
+    #[error(
+        "entry `{name}` takes {compressed_bytes} bytes for content of {bytes}; at most {limit_bytes} are allowed"
+    )]
+    Padded {
+        name: String,
+        compressed_bytes: u64,
+        bytes: u64,
+        limit_bytes: u64,
+    },
     #[error("entry `{name}` does not have the checksum that its header says")]
     Checksum { name: String },
     #[error("two readers of the archive disagree on {found}")]
@@ -181,6 +193,7 @@ impl StructureError {
             Self::TotalTooLarge { .. } => "zip-total-too-large",
             Self::TooManySignatures { .. } => "zip-too-many-signatures",
             Self::Ratio { .. } => "zip-ratio",
+            Self::Padded { .. } => "zip-padded",
             Self::Checksum { .. } => "zip-checksum",
             Self::Disagreement { .. } => "zip-disagreement",
             Self::DeflateStream { .. } => "deflate-stream",

@@ -23,6 +23,11 @@ const UNIX: u16 = 3 << 8;
 /// A regular file of mode 0644, as Unix keeps it.
 const ATTRIBUTES: u32 = 0o100_644 << 16;
 
+/// What compressed data may take beside its content, which is what the compressors at hand promise to stay
+/// below: a part of it, and some bytes. Stops data that is nothing but empty blocks.
+const PADDING_PART: u64 = 8;
+const PADDING_BYTES: u64 = 1_024;
+
 /// How the data of an entry is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Method {
@@ -256,6 +261,17 @@ fn check_sizes(
             name: text(),
             compressed_bytes,
             bytes,
+        });
+    }
+    let most = bytes
+        .saturating_add(bytes / PADDING_PART)
+        .saturating_add(PADDING_BYTES);
+    if compressed_bytes > most {
+        return Err(StructureError::Padded {
+            name: text(),
+            compressed_bytes,
+            bytes,
+            limit_bytes: most,
         });
     }
     let allowed = compressed_bytes.saturating_mul(limits.ratio);

@@ -10,6 +10,8 @@ use crate::error::PackageError;
 
 const MAGIC: u32 = 0xFD2F_B528;
 const MAX_BLOCK_BYTES: u64 = 128 << 10;
+/// Bytes that are read at a time to find the headers of blocks.
+const WINDOW_BYTES: u64 = 4 << 10;
 
 /// Checks the zstd data in `start..end` of the file; it says that it holds `bytes` bytes.
 pub(super) fn check(
@@ -23,6 +25,8 @@ pub(super) fn check(
         file,
         at: start,
         end,
+        window: Vec::new(),
+        window_at: start,
         name,
     };
     if u32::from_le_bytes(walk.take::<4>()?) != MAGIC {
@@ -103,6 +107,9 @@ struct Walk<'a> {
     file: &'a BytesAt,
     at: u64,
     end: u64,
+    /// What was read ahead, and where it begins: data may be nothing but headers of blocks.
+    window: Vec<u8>,
+    window_at: u64,
     name: &'a dyn Fn() -> String,
 }
 
@@ -128,6 +135,18 @@ impl Walk<'_> {
     fn take<const N: usize>(&mut self) -> Result<[u8; N], PackageError> {
         let at = self.at;
         self.skip(N as u64)?;
-        self.file.read_array(at)
+        if let Some(bytes) = self.ahead(at) {
+            return Ok(bytes);
+        }
+        let length = self.end.saturating_sub(at).min(WINDOW_BYTES);
+        self.window = self.file.read_vec(at, length)?;
+        self.window_at = at;
+        self.ahead(at).ok_or_else(|| self.refuse("ends too early"))
+    }
+
+    /// What stands at a place, where that was read ahead.
+    fn ahead<const N: usize>(&self, at: u64) -> Option<[u8; N]> {
+        let from = usize::try_from(at.checked_sub(self.window_at)?).ok()?;
+        self.window.get(from..)?.first_chunk().copied()
     }
 }

@@ -20,6 +20,7 @@ use crate::glob::KeyGlobSet;
 use crate::limits::Limits;
 use crate::limits::MAX_BLOB_BYTES;
 use crate::path;
+use crate::path::PayloadPath;
 use crate::path::shown;
 
 /// The last second of the year 9999.
@@ -112,7 +113,10 @@ fn check_paths(manifest: &Manifest, limits: &Limits) -> Result<(), ManifestError
             EntryKind::Directory { .. } => names.add(index, path, true)?,
             EntryKind::File { .. } => names.add(index, path, false)?,
             EntryKind::Symlink { target } => {
-                path::check_symlink_target(&entry.path, target)?;
+                path::check_symlink_target(&entry.path, target).map_err(|error| {
+                    let link = entry.path.to_string();
+                    ManifestError::Target { link, error }
+                })?;
                 names.add(index, path, false)?;
             }
         }
@@ -255,7 +259,7 @@ fn check_blobs(manifest: &Manifest, limits: &Limits) -> Result<(), ManifestError
             limit_bytes: limits.total_bytes,
         });
     }
-    let mut components = HashSet::new();
+    let (mut components, mut all_bytes) = (HashSet::new(), 0_u64);
     for step in &manifest.steps {
         check_blob_use(
             &manifest.blobs,
@@ -276,7 +280,15 @@ fn check_blobs(manifest: &Manifest, limits: &Limits) -> Result<(), ManifestError
                 digest: step.component,
             });
         }
-        components.insert(step.component);
+        if components.insert(step.component) {
+            all_bytes = all_bytes.saturating_add(step.bytes);
+        }
+    }
+    if all_bytes > limits.all_components_bytes {
+        return Err(ManifestError::ComponentsTooLarge {
+            bytes: all_bytes,
+            limit_bytes: limits.all_components_bytes,
+        });
     }
     let unused = |digest: &&Digest| !payload.contains(*digest) && !components.contains(*digest);
     match manifest.blobs.keys().find(unused) {
@@ -325,10 +337,38 @@ fn check_config(manifest: &Manifest) -> Result<(), ManifestError> {
         let owner = format!("configuration `{name}`, `secret`");
         let secret = KeyGlobSet::parse(&config.secret).map_err(|error| pattern(&owner, error))?;
         if let Some(named) = secret.iter().find_map(|glob| glob.file()) {
-            return Err(unknown_config(manifest, owner, named));
+            let found = shown(named);
+            return Err(ManifestError::NamedConfig { owner, found });
         }
+        check_config_place(manifest, &config.file)?;
     }
     Ok(())
+}
+
+/// A configuration file lies where the payload leaves room for a file.
+fn check_config_place(manifest: &Manifest, file: &PayloadPath) -> Result<(), ManifestError> {
+    let entries = &manifest.entries;
+    let at = |path: &str| {
+        let found = entries.binary_search_by(|entry| entry.path.as_str().cmp(path));
+        found.ok().and_then(|index| entries.get(index))
+    };
+    let is_directory = |entry: &&Entry| matches!(entry.kind, EntryKind::Directory { .. });
+    let above = file
+        .ancestors()
+        .find(|path| at(path).is_some_and(|entry| !is_directory(&entry)));
+    let below = format!("{file}/");
+    let first = entries.partition_point(|entry| entry.path.as_str() < below.as_str());
+    let has_more = entries
+        .get(first)
+        .is_some_and(|entry| entry.path.as_str().starts_with(&below));
+    let clash = match above {
+        Some(above) => above,
+        None if has_more || at(file.as_str()).as_ref().is_some_and(is_directory) => file.as_str(),
+        None => return Ok(()),
+    };
+    Err(ManifestError::FileAndDirectory {
+        path: clash.to_owned(),
+    })
 }
 
 fn check_steps(manifest: &Manifest, limits: &Limits) -> Result<(), ManifestError> {
@@ -405,29 +445,35 @@ fn check_step_limits(step: &Step, limits: &Limits) -> Result<(), ManifestError> 
     const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
     let asked = &step.limits;
     let rules = [
-        ("time", asked.time_ms, 1, DAY_MS, "1 ms to 24 h"),
+        ("time", asked.time_ms, 1, DAY_MS, "1 ms to 24 h".to_owned()),
         (
             "memory",
             asked.memory_bytes,
             64 << 10,
             4 << 30,
-            "64 KiB to 4 GiB",
+            "64 KiB to 4 GiB".to_owned(),
         ),
         (
             "written",
             asked.written_bytes,
             0,
             limits.total_bytes,
-            "at most the payload's cap",
+            format!("at most {} bytes, as much as a payload", limits.total_bytes),
         ),
         (
             "files",
             asked.files,
             0,
             limits.manifest_entries as u64,
-            "at most the entries' cap",
+            format!("at most {}, as many as entries", limits.manifest_entries),
         ),
-        ("log", asked.log_bytes, 0, 16 << 20, "at most 16 MiB"),
+        (
+            "log",
+            asked.log_bytes,
+            0,
+            16 << 20,
+            "at most 16 MiB".to_owned(),
+        ),
     ];
     for (limit, found, least, most, expected) in rules {
         if !(least..=most).contains(&found) {

@@ -61,6 +61,8 @@ pub enum ManifestError {
     Digest(#[from] DigestError),
     #[error(transparent)]
     Path(#[from] PathError),
+    #[error("symlink `{link}`: its target, {error}")]
+    Target { link: String, error: PathError },
     #[error("{owner}: {error}")]
     Pattern { owner: String, error: GlobError },
     #[error("path `{path}` is listed twice")]
@@ -96,6 +98,10 @@ pub enum ManifestError {
     PayloadTooLarge { bytes: u64, limit_bytes: u64 },
     #[error("blob `{digest}` is the component of step `{step}` and also a payload file")]
     ComponentInPayload { step: String, digest: Digest },
+    #[error(
+        "the components of all steps have {bytes} bytes together; at most {limit_bytes} are allowed"
+    )]
+    ComponentsTooLarge { bytes: u64, limit_bytes: u64 },
     #[error("step `{step}` is listed twice")]
     DuplicateStep { step: String },
     #[error("step `{step}` of phase `{phase}` asks to write; such steps only look")]
@@ -105,8 +111,12 @@ pub enum ManifestError {
         step: String,
         limit: &'static str,
         found: u64,
-        expected: &'static str,
+        expected: String,
     },
+    #[error(
+        "{owner} names a configuration file, `{found}`; expected keys of its own file, without a name"
+    )]
+    NamedConfig { owner: String, found: String },
     #[error("{owner} speaks of configuration `{found}`; declared are: {declared}")]
     UnknownConfig {
         owner: String,
@@ -147,7 +157,7 @@ impl ManifestError {
             Self::Created { .. } => "manifest-created",
             Self::TooMany { .. } => "manifest-too-many",
             Self::Digest(error) => error.code(),
-            Self::Path(error) => error.code(),
+            Self::Path(error) | Self::Target { error, .. } => error.code(),
             Self::Pattern { error, .. } => error.code(),
             Self::DuplicatePath { .. } => "path-duplicate",
             Self::Unsorted { .. } => "path-unsorted",
@@ -160,10 +170,11 @@ impl ManifestError {
             Self::BlobTooLarge { .. } => "blob-too-large",
             Self::PayloadTooLarge { .. } => "payload-too-large",
             Self::ComponentInPayload { .. } => "component-in-payload",
+            Self::ComponentsTooLarge { .. } => "components-too-large",
             Self::DuplicateStep { .. } => "step-duplicate",
             Self::WriteInReadOnlyPhase { .. } => "step-phase-writes",
             Self::StepLimit { .. } => "step-limit",
-            Self::UnknownConfig { .. } => "config-unknown",
+            Self::UnknownConfig { .. } | Self::NamedConfig { .. } => "config-unknown",
             Self::ConfigFileTwice { .. } => "config-file-twice",
             Self::BuildOfNoStep { .. } => "build-of-no-step",
         }

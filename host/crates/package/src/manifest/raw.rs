@@ -34,6 +34,7 @@ use super::capped::CappedMap;
 use super::check::MAX_ALL_ROLES;
 use super::check::MAX_ROLES;
 use super::names;
+use super::object::Object;
 use crate::digest::Digest;
 use crate::path::PayloadPath;
 
@@ -54,12 +55,12 @@ pub(super) struct Manifest {
     data_format: u64,
     created: u64,
     summary: String,
-    requires: RawRequires,
+    requires: Object<RawRequires>,
     entries: Entries,
-    config: CappedMap<RawConfigFile, MAX_DECLARED>,
-    steps: Capped<RawStep, MAX_DECLARED>,
+    config: CappedMap<Object<RawConfigFile>, MAX_DECLARED>,
+    steps: Capped<Object<RawStep>, MAX_DECLARED>,
     blobs: Blobs,
-    builds: Capped<RawBuild, MAX_DECLARED>,
+    builds: Capped<Object<RawBuild>, MAX_DECLARED>,
 }
 
 #[derive(Deserialize)]
@@ -120,7 +121,7 @@ struct RawStep {
     write: Capped<String, MAX_PATTERNS>,
     config_read: Capped<String, MAX_PATTERNS>,
     config_write: Capped<String, MAX_PATTERNS>,
-    limits: StepLimits,
+    limits: Object<StepLimits>,
     allow_managed_writes: bool,
 }
 
@@ -139,11 +140,11 @@ impl Manifest {
         let blobs = self.blobs.0?;
         let mut config = BTreeMap::new();
         for (name, file) in self.config.into_map("configuration files")? {
-            let RawConfigFile {
+            let Object(RawConfigFile {
                 file,
                 format,
                 secret,
-            } = file;
+            }) = file;
             config.insert(
                 name,
                 ConfigFile {
@@ -161,8 +162,8 @@ impl Manifest {
             created: self.created,
             summary: self.summary,
             requires: Requires {
-                from: self.requires.from,
-                host: self.requires.host,
+                from: self.requires.0.from,
+                host: self.requires.0.host,
             },
             entries: self.entries.0?,
             config,
@@ -170,14 +171,14 @@ impl Manifest {
                 .steps
                 .into_vec("steps")?
                 .into_iter()
-                .map(RawStep::accept)
+                .map(|Object(step)| step.accept())
                 .collect::<Result<_, _>>()?,
             blobs,
             builds: self
                 .builds
                 .into_vec("builds")?
                 .into_iter()
-                .map(RawBuild::accept)
+                .map(|Object(build)| build.accept())
                 .collect::<Result<_, _>>()?,
         })
     }
@@ -200,7 +201,7 @@ impl<'de> Deserialize<'de> for Entries {
             fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Entries, A::Error> {
                 let mut accepted = Ok(Vec::new());
                 let mut roles = 0_usize;
-                while let Some(raw) = items.next_element::<RawEntry>()? {
+                while let Some(Object(raw)) = items.next_element::<Object<RawEntry>>()? {
                     let Ok(entries) = &mut accepted else {
                         continue;
                     };
@@ -353,7 +354,7 @@ impl RawStep {
             write: self.write.into_first(),
             config_read: self.config_read.into_first(),
             config_write: self.config_write.into_first(),
-            limits: self.limits,
+            limits: self.limits.0,
             allow_managed_writes: self.allow_managed_writes,
         })
     }

@@ -3,6 +3,7 @@
 //! times their size in memory, and the order of judgement.
 
 use std::borrow::Cow;
+use std::cell::Cell;
 use std::cell::RefCell;
 use std::collections::HashSet;
 use std::fmt;
@@ -20,6 +21,7 @@ use super::FormatTag;
 use super::HOST_VERSION;
 use super::ManifestError;
 use super::names;
+use super::object::Object;
 use crate::limits::Limits;
 use crate::path::shown;
 
@@ -28,25 +30,49 @@ use crate::path::shown;
 /// of their own rule.
 const MAX_TEXT_BYTES: usize = 1 << 20;
 
+/// Names of members in the objects around one that is as large as any may be: no manifest has as many.
+const NAMES_AROUND: usize = 1_000;
+
 /// Checks that the bytes are one JSON value without duplicate keys, not too deep, and without lists or
 /// texts that no manifest has.
-pub(super) fn check_json(bytes: &[u8], limits: &Limits) -> Result<(), ManifestError> {
+pub(super) fn check_json(bytes: &[u8], limits: &Limits) -> Result<Found, ManifestError> {
     check_texts(bytes)?;
     let refusal = RefCell::new(None);
+    let has_null = Cell::new(false);
+    let members = usize::try_from(limits.archive_entries).unwrap_or(usize::MAX);
+    let members = members.max(limits.manifest_entries);
     let walk = Walk {
         left: limits.manifest_depth,
         limit: limits.manifest_depth,
-        members: limits
-            .manifest_entries
-            .max(usize::try_from(limits.archive_entries).unwrap_or(usize::MAX)),
+        members,
+        names_left: members.saturating_add(NAMES_AROUND),
         refusal: &refusal,
+        has_null: &has_null,
     };
     let mut json = serde_json::Deserializer::from_slice(bytes);
     let outcome = walk.deserialize(&mut json).and_then(|()| json.end());
     match (refusal.into_inner(), outcome) {
         (Some(refusal), _) => Err(refusal),
         (None, Err(error)) => Err(ManifestError::json(&error)),
-        (None, Ok(())) => Ok(()),
+        (None, Ok(())) => Ok(Found {
+            has_null: has_null.get(),
+        }),
+    }
+}
+
+/// What a JSON value has that is judged once its format is known.
+pub(super) struct Found {
+    has_null: bool,
+}
+
+impl Found {
+    /// A member that may be missing is read from `null`, too: a second spelling of the same thing.
+    pub(super) fn refuse_null(&self) -> Result<(), ManifestError> {
+        if self.has_null {
+            let message = "found `null`; a member without a value is left out".to_owned();
+            return Err(ManifestError::Schema { message });
+        }
+        Ok(())
     }
 }
 
@@ -82,7 +108,10 @@ struct Walk<'a> {
     left: usize,
     limit: usize,
     members: usize,
+    /// Of the names of members that may be held at once, those of the objects around included.
+    names_left: usize,
     refusal: &'a RefCell<Option<ManifestError>>,
+    has_null: &'a Cell<bool>,
 }
 
 impl Walk<'_> {
@@ -145,6 +174,7 @@ impl<'de> Visitor<'de> for Walk<'_> {
     }
 
     fn visit_unit<E>(self) -> Result<(), E> {
+        self.has_null.set(true);
         Ok(())
     }
 
@@ -163,11 +193,17 @@ impl<'de> Visitor<'de> for Walk<'_> {
         let mut count = 0;
         while let Some(Key(key)) = members.next_key()? {
             self.count(&mut count, "members of one object")?;
+            let Some(names_left) = self.names_left.checked_sub(count) else {
+                return Err(self.refuse(ManifestError::TooMany {
+                    what: "members of objects in one another",
+                    limit: self.members,
+                }));
+            };
             if keys.contains(&key) {
                 return Err(self.refuse(ManifestError::DuplicateKey { key: shown(&key) }));
             }
             keys.insert(key);
-            members.next_value_seed(walk)?;
+            members.next_value_seed(Self { names_left, ..walk })?;
         }
         Ok(())
     }
@@ -315,7 +351,7 @@ impl<'de> Deserialize<'de> for Preamble {
                         let Tag(tag) = members.next_value()?;
                         preamble.first = Some((key, tag));
                     } else if key == "requires" {
-                        preamble.host = members.next_value::<HostRequirement>()?.host;
+                        preamble.host = members.next_value::<Object<HostRequirement>>()?.0.host;
                     } else {
                         members.next_value::<IgnoredAny>()?;
                     }

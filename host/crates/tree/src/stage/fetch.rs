@@ -4,6 +4,7 @@
 //! Each file stands in `incoming` under the number of its entry, complete with mode, owner and
 //! access list, so that placing it later is one rename.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::Write;
 use std::sync::Mutex;
@@ -55,7 +56,8 @@ struct Job<'a> {
 }
 
 impl Stage {
-    /// Writes every changed or added file into `incoming`.
+    /// Writes every changed or added file into `incoming`, and reads whatever else is in the package: a
+    /// damaged package is refused on every machine alike, also where what is damaged is not needed.
     ///
     /// # Errors
     ///
@@ -67,14 +69,23 @@ impl Stage {
         package: &VerifiedPackage,
         progress: ProgressSink<'_>,
     ) -> Result<(), TreeError> {
-        self.fetch_from(package, progress)
+        let taken = self.fetch_from(package, progress)?;
+        let blobs = package.manifest().blobs.iter();
+        let mut rest: Vec<(&Digest, &u64)> = blobs
+            .filter(|(digest, _)| !taken.contains(digest))
+            .collect();
+        rest.sort_by_key(|(_, bytes)| std::cmp::Reverse(**bytes));
+        parallel::for_each(&rest, |(digest, _)| {
+            Blobs::copy(package, digest, ".", &mut std::io::sink()).map(drop)
+        })
     }
 
+    /// Answers with what was taken from `blobs`.
     pub(crate) fn fetch_from(
         &mut self,
         blobs: &dyn Blobs,
         progress: ProgressSink<'_>,
-    ) -> Result<(), TreeError> {
+    ) -> Result<BTreeSet<Digest>, TreeError> {
         let mut jobs: Vec<Job<'_>> = self
             .classified
             .actions
@@ -95,8 +106,10 @@ impl Stage {
         let written = written
             .into_inner()
             .unwrap_or_else(std::sync::PoisonError::into_inner);
+        let taken = jobs.iter().filter(|job| job.copy_of.is_none());
+        let taken = taken.map(|job| job.digest).collect();
         self.known.extend(written);
-        Ok(())
+        Ok(taken)
     }
 
     fn write(&self, job: &Job<'_>, blobs: &dyn Blobs) -> Result<Known, TreeError> {
