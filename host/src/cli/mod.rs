@@ -40,6 +40,7 @@ use serde_json::Value;
 
 use crate::failure::Exit;
 use crate::failure::Failure;
+use reply::Purpose;
 use reply::Reply;
 use reply::Screen;
 
@@ -89,6 +90,32 @@ enum Command {
     Completions(completions::Arguments),
 }
 
+impl Command {
+    fn purpose(&self) -> Purpose {
+        match self {
+            Self::Inspect(_)
+            | Self::Step(_)
+            | Self::Try(_)
+            | Self::Plan(_)
+            | Self::Status(_)
+            | Self::Verify(_)
+            | Self::History(_)
+            | Self::Completions(_) => Purpose::Tell,
+            Self::Keygen(_)
+            | Self::Pack(_)
+            | Self::Sign(_)
+            | Self::Attach(_)
+            | Self::Adopt(_)
+            | Self::Apply(_)
+            | Self::Confirm(_)
+            | Self::Rollback(_)
+            | Self::Recover(_)
+            | Self::Allow(_)
+            | Self::Release(_) => Purpose::Change,
+        }
+    }
+}
+
 /// Where this machine's list of installs is kept, for `recover --all`.
 #[derive(Debug, clap::Args)]
 struct Registry {
@@ -116,8 +143,9 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let exit = match Arguments::try_parse_from(&arguments) {
         Ok(parsed) => {
             log_to_stderr(parsed.verbose);
+            let purpose = parsed.command.purpose();
             match dispatch(parsed.command, &screen) {
-                Ok(reply) => screen.print(reply),
+                Ok(reply) => screen.print(reply, purpose),
                 Err(failure) => screen.fail(&failure),
             }
         }

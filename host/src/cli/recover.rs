@@ -80,6 +80,9 @@ pub(super) fn run(arguments: Arguments, screen: &Screen) -> Result<Reply, Failur
     }
     if let Some(dir) = arguments.dir {
         let recovered = recover::recover(&dir, service, now)?;
+        for warning in &recovered.recovered.warnings {
+            screen.note("warning", warning);
+        }
         let text = recovered.sentence();
         return Ok(Reply::done(super::facts(&recovered)?, text));
     }
@@ -88,6 +91,9 @@ pub(super) fn run(arguments: Arguments, screen: &Screen) -> Result<Reply, Failur
         let shown = shown_line(&dir.to_string_lossy());
         match result {
             Ok(recovered) => {
+                for warning in &recovered.recovered.warnings {
+                    screen.note("warning", &format!("{shown}: {warning}"));
+                }
                 lines.push(format!("{shown}: {}", recovered.sentence()));
                 facts.push(super::facts(&recovered)?);
             }

@@ -49,6 +49,15 @@ pub struct Screen {
     bar: ProgressBar,
 }
 
+/// What a command is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// To answer: an answer that cannot be printed is a failure.
+    Tell,
+    /// To change something: what was done stands, whether that can be printed or not, and the exit code says so.
+    Change,
+}
+
 impl Screen {
     /// A screen for people, or (with `json`) for programs. Progress is drawn only on a terminal.
     pub fn new(json: bool) -> Self {
@@ -102,7 +111,7 @@ impl Screen {
     }
 
     /// Prints a reply and returns its exit code.
-    pub fn print(&self, reply: Reply) -> Exit {
+    pub fn print(&self, reply: Reply, purpose: Purpose) -> Exit {
         self.bar.finish_and_clear();
         if self.json {
             // The record of a step may be large: there is one of it.
@@ -110,12 +119,12 @@ impl Screen {
             if let (Some(failure), Some(members)) = (&reply.failure, object.as_object_mut()) {
                 members.insert("error".to_owned(), failure.to_json());
             }
-            return to_stdout(&format!("{object:#}\n"), reply.exit);
+            return to_stdout(&format!("{object:#}\n"), reply.exit, purpose);
         }
         let exit = if reply.text.is_empty() {
             reply.exit
         } else {
-            to_stdout(&format!("{}\n", reply.text), reply.exit)
+            to_stdout(&format!("{}\n", reply.text), reply.exit, purpose)
         };
         if let Some(failure) = &reply.failure {
             print_failure(failure);
@@ -129,7 +138,8 @@ impl Screen {
         if self.json {
             let mut object = Map::new();
             object.insert("error".to_owned(), failure.to_json());
-            return to_stdout(&format!("{:#}\n", Value::Object(object)), failure.exit);
+            let text = format!("{:#}\n", Value::Object(object));
+            return to_stdout(&text, failure.exit, Purpose::Tell);
         }
         print_failure(failure);
         failure.exit
@@ -201,7 +211,7 @@ fn to_stderr(text: &str) {
 }
 
 /// Writes to standard output; a reader that went away (a closed pipe) does not change the outcome.
-fn to_stdout(text: &str, exit: Exit) -> Exit {
+fn to_stdout(text: &str, exit: Exit, purpose: Purpose) -> Exit {
     let mut stdout = anstream::stdout().lock();
     match stdout
         .write_all(text.as_bytes())
@@ -209,13 +219,15 @@ fn to_stdout(text: &str, exit: Exit) -> Exit {
     {
         Ok(()) => exit,
         Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => exit,
-        Err(error) => {
+        Err(error) if purpose == Purpose::Tell && exit == Exit::Done => {
             to_stderr(&format!("error[io]: standard output: {error}\n"));
-            if exit == Exit::Done {
-                Exit::Internal
-            } else {
-                exit
-            }
+            Exit::Internal
+        }
+        Err(error) => {
+            to_stderr(&format!(
+                "warning: the answer cannot be printed, and holds all the same (see `status`): standard output: {error}\n"
+            ));
+            exit
         }
     }
 }
