@@ -1,10 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Work spread over the cores, in order, stopping at the first error.
 
+use std::io;
+use std::sync::LazyLock;
 use std::sync::Mutex;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering;
+
+use rayon::ThreadPool;
+use rayon::ThreadPoolBuildError;
+use rayon::ThreadPoolBuilder;
 
 use crate::error::TreeError;
 
@@ -36,6 +42,32 @@ impl FirstError {
     }
 }
 
+/// The threads of this process for file work. Where the machine gives it none, its own does everything.
+static POOL: LazyLock<Result<ThreadPool, ThreadPoolBuildError>> = LazyLock::new(|| {
+    let many = ThreadPoolBuilder::new().build();
+    many.or_else(|_| {
+        let alone = ThreadPoolBuilder::new().num_threads(1);
+        alone.use_current_thread().build()
+    })
+});
+
+/// Work that makes more work, all of it done when this returns.
+///
+/// # Errors
+///
+/// The machine has no thread for it.
+pub(crate) fn scope<'s>(work: impl FnOnce(&rayon::Scope<'s>) + Send) -> Result<(), TreeError> {
+    let refused = |error: &ThreadPoolBuildError| {
+        TreeError::io(
+            "start threads for",
+            ".",
+            io::Error::other(error.to_string()),
+        )
+    };
+    POOL.as_ref().map_err(refused)?.scope(work);
+    Ok(())
+}
+
 /// Calls `work` for each item. Items are taken in order, so that the biggest can be put first.
 pub(crate) fn for_each<T: Sync>(
     items: &[T],
@@ -43,7 +75,7 @@ pub(crate) fn for_each<T: Sync>(
 ) -> Result<(), TreeError> {
     let next = AtomicUsize::new(0);
     let first_error = FirstError::default();
-    rayon::scope(|scope| {
+    scope(|scope| {
         for _ in 0..rayon::current_num_threads().min(items.len()) {
             scope.spawn(|_| {
                 while !first_error.is_stopped()
@@ -53,7 +85,7 @@ pub(crate) fn for_each<T: Sync>(
                 }
             });
         }
-    });
+    })?;
     first_error.into_result()
 }
 

@@ -157,7 +157,7 @@ impl LiveTree {
             collected: Mutex::default(),
             first_error: FirstError::default(),
         };
-        rayon::scope(|scope| walk.spawn(scope, String::new(), 0));
+        parallel::scope(|scope| walk.spawn(scope, String::new(), 0))?;
         walk.first_error.into_result()?;
         let Collected { found, mut odd } = walk
             .collected

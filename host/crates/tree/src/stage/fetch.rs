@@ -10,6 +10,7 @@ use std::io::Write;
 use std::sync::Mutex;
 
 use cofferdam_package::digest::Digest;
+use cofferdam_package::error::PackageError;
 use cofferdam_package::verify::VerifiedPackage;
 use rustix::fs::Mode;
 use rustix::fs::OFlags;
@@ -36,11 +37,13 @@ pub(crate) trait Blobs: Sync {
 
 impl Blobs for VerifiedPackage {
     fn copy(&self, digest: &Digest, path: &str, target: &mut dyn Write) -> Result<u64, TreeError> {
-        self.copy_blob(digest, target)
-            .map_err(|source| TreeError::Package {
+        self.copy_blob(digest, target).map_err(|error| match error {
+            PackageError::Write { source, .. } => TreeError::io("write", path, source),
+            source => TreeError::Package {
                 path: path.to_owned(),
                 source,
-            })
+            },
+        })
     }
 }
 
