@@ -193,7 +193,16 @@ pub fn from_disk(
         Some(settings) => Service::new(settings)?.is_running()?,
         None => true,
     };
-    let (mut ready, warnings) = salvage.act(!runs, request.now)?;
+    let carried_out = salvage.act(!runs, request.now);
+    let (mut ready, warnings) = carried_out.map_err(|error| match Failure::from(error) {
+        failure if failure.code == "interrupted" => Failure {
+            help: "run `recover DIR --from-disk` again when the cause is gone: it carries on, and until then there may be \
+                   no install"
+                .to_owned(),
+            ..failure
+        },
+        failure => failure,
+    })?;
     report.done = true;
     report.warnings = warnings;
     if ready.journal().service_owed {

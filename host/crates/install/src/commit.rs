@@ -229,8 +229,12 @@ fn up_to_exchange(
     write_journal(install, committing)?;
     // (3)
     let stands = |found: ConfigFound| found.target == TargetFound::Old && found.waiting;
-    let mut swaps = swaps.iter();
-    if let Some(swap) = swaps.find(|swap| !stands(outside::observe(swap))) {
+    for swap in swaps {
+        let found = outside::observe(swap)
+            .doing(|| format!("look at config file `{}`", swap.target.display()))?;
+        if stands(found) {
+            continue;
+        }
         // Somebody else wrote it, or took away what waits beside it: nothing is committing any more.
         recover::withdraw(install)?;
         return Err(InstallError::ConfigChanged {

@@ -120,6 +120,17 @@ pub(crate) fn unreadable(
     }
 }
 
+/// A file in a generation's folder is not what it should be, or the system refused to read it.
+fn not_read(generation: u64, file: &'static str, source: io::Error) -> InstallError {
+    if layout::is_damage(&source) {
+        return unreadable(generation, file, &source);
+    }
+    InstallError::Io {
+        doing: format!("read `{file}` of generation {generation}"),
+        source,
+    }
+}
+
 /// Reads one file of a generation's folder; `None` when it is not there.
 pub(crate) fn read(
     place: &Place,
@@ -128,9 +139,8 @@ pub(crate) fn read(
 ) -> Result<Option<Vec<u8>>, InstallError> {
     let folder = place
         .open_generation(generation)
-        .map_err(|error| unreadable(generation, file, &error))?;
-    layout::read_file(&folder, file, CAP_BYTES)
-        .map_err(|error| unreadable(generation, file, &error))
+        .map_err(|error| not_read(generation, file, error))?;
+    layout::read_file(&folder, file, CAP_BYTES).map_err(|error| not_read(generation, file, error))
 }
 
 /// Opens the kept tree of a generation.
@@ -180,13 +190,13 @@ pub(crate) fn read_saved_config(
     saved: &SavedConfig,
 ) -> Result<Vec<u8>, InstallError> {
     let damaged = |reason: String| unreadable(generation, layout::CONFIG, &reason);
-    let folder = place
-        .open_generation(generation)
-        .map_err(|error| damaged(error.to_string()))?;
-    let folder = layout::open_directory(&folder, layout::CONFIG.as_ref())
-        .map_err(|error| damaged(error.to_string()))?;
-    let bytes = layout::read_file(&folder, &saved.copy(), CAP_BYTES)
-        .map_err(|error| damaged(error.to_string()))?
+    let read = || {
+        let folder = place.open_generation(generation)?;
+        let folder = layout::open_directory(&folder, layout::CONFIG.as_ref())?;
+        layout::read_file(&folder, &saved.copy(), CAP_BYTES)
+    };
+    let bytes = read()
+        .map_err(|error| not_read(generation, layout::CONFIG, error))?
         .ok_or_else(|| damaged(format!("the copy of `{}` is missing", saved.name)))?;
     if Digest::of(&bytes) != saved.digest {
         return Err(damaged(format!(
@@ -247,7 +257,7 @@ pub(crate) fn verify_manifest(
         return Ok(None);
     };
     let signatures = read_signatures(place, generation)
-        .map_err(|error| unreadable(generation, layout::SIGNATURES, &error))?;
+        .map_err(|error| not_read(generation, layout::SIGNATURES, error))?;
     Ok(Some(cofferdam_package::verify::verify_manifest(
         &bytes,
         &signatures,
@@ -269,7 +279,7 @@ pub(crate) fn manifest_in_folder(
         return Ok(None);
     };
     let signatures = read_signatures(place, generation)
-        .map_err(|error| unreadable(generation, layout::SIGNATURES, &error))?;
+        .map_err(|error| not_read(generation, layout::SIGNATURES, error))?;
     let limits = Limits::default();
     Ok(Some(cofferdam_package::verify::verify_manifest(
         &bytes,
@@ -329,8 +339,8 @@ pub(crate) fn copy_manifest(
     let Some(bytes) = read_manifest_bytes(place, journal, from)? else {
         return Ok(());
     };
-    let signatures = read_signatures(place, from)
-        .map_err(|error| unreadable(from, layout::SIGNATURES, &error))?;
+    let signatures =
+        read_signatures(place, from).map_err(|error| not_read(from, layout::SIGNATURES, error))?;
     write_manifest(folder, &bytes, &signatures)?;
     let manifest = read_manifest(place, journal, from)?;
     let health = manifest
@@ -391,7 +401,7 @@ pub(crate) fn read_component(
     };
     let bytes = read()
         .and_then(|found| found.ok_or_else(|| std::io::Error::from(std::io::ErrorKind::NotFound)))
-        .map_err(|error| unreadable(generation, layout::COMPONENTS, &error))?;
+        .map_err(|error| not_read(generation, layout::COMPONENTS, error))?;
     let found = Digest::of(&bytes);
     if found != *component {
         let reason = format!("`{name}` has digest {found}");

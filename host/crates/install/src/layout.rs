@@ -25,6 +25,7 @@ use cap_std::fs::Dir;
 use rustix::fs::Mode;
 use rustix::fs::OFlags;
 
+pub(crate) use self::files::is_damage;
 pub(crate) use self::files::open_file;
 pub(crate) use self::files::read_file;
 pub use self::inode::InodeId;
@@ -213,9 +214,13 @@ pub(crate) struct Site {
 impl Site {
     /// Resolves `path` to its real path, and checks that nobody else can replace it.
     pub(crate) fn resolve(path: &Path) -> Result<Self, PlaceError> {
-        let real = std::fs::canonicalize(path).map_err(|source| PlaceError::NotADirectory {
-            path: path.to_owned(),
-            source,
+        let real = std::fs::canonicalize(path).map_err(|source| {
+            let path = path.to_owned();
+            if is_damage(&source) {
+                PlaceError::NotADirectory { path, source }
+            } else {
+                PlaceError::Io { path, source }
+            }
         })?;
         let name = real
             .file_name()

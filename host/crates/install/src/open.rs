@@ -268,8 +268,13 @@ impl Install {
 
 /// Reads the journal; a missing one is unreadable, never "nothing happened".
 pub(crate) fn read_journal(place: &Place) -> Result<Journal, InstallError> {
-    let bytes = layout::read_file(place.state(), layout::JOURNAL, codec::JOURNAL_CAP_BYTES)
-        .map_err(|error| UnreadableJournal::new(error.to_string()))?
-        .ok_or_else(|| UnreadableJournal::new("it is missing"))?;
+    let read = layout::read_file(place.state(), layout::JOURNAL, codec::JOURNAL_CAP_BYTES);
+    let bytes = match read {
+        Err(error) if layout::is_damage(&error) => {
+            return Err(UnreadableJournal::new(error.to_string()).into());
+        }
+        read => read.doing(|| format!("read `{}`", layout::JOURNAL))?,
+    };
+    let bytes = bytes.ok_or_else(|| UnreadableJournal::new("it is missing"))?;
     Ok(codec::decode(&bytes)?)
 }

@@ -110,7 +110,8 @@ fn open_folder(real: &Path) -> io::Result<Dir> {
     let resolve = ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
     match rustix::fs::openat2(rustix::fs::CWD, real, flags, Mode::empty(), resolve) {
         Ok(fd) => Ok(Dir::from_std_file(fd.into())),
-        Err(rustix::io::Errno::LOOP) => Err(io::Error::other(
+        Err(rustix::io::Errno::LOOP) => Err(io::Error::new(
+            io::ErrorKind::NotADirectory,
             "there is a symlink now where a directory was",
         )),
         Err(error) => Err(error.into()),
@@ -254,8 +255,12 @@ pub(crate) fn write_waiting(swap: &ConfigSwap, bytes: &[u8]) -> Result<(), Insta
     write().map_err(failed)
 }
 
-/// What stands at a target and beside it. What cannot be read is neither old nor new.
-pub(crate) fn observe(swap: &ConfigSwap) -> ConfigFound {
+/// What stands at a target and beside it. What is no regular file, or is reached through a symlink now, is
+/// neither old nor new.
+///
+/// # Errors
+/// The system refused to say, which is no answer.
+pub(crate) fn observe(swap: &ConfigSwap) -> io::Result<ConfigFound> {
     let digest_at = |path: &Path| -> io::Result<Option<Digest>> {
         let (folder, name) = reopen(path)?;
         open_regular(&folder, &name)?
@@ -269,13 +274,19 @@ pub(crate) fn observe(swap: &ConfigSwap) -> ConfigFound {
         Err(error) if swap.new_digest.is_none() && error.kind() == io::ErrorKind::NotFound => {
             TargetFound::New
         }
-        Ok(Some(_) | None) | Err(_) => TargetFound::Neither,
+        Ok(Some(_) | None) => TargetFound::Neither,
+        Err(error) if layout::is_damage(&error) => TargetFound::Neither,
+        Err(error) => return Err(error),
     };
     let waiting = match swap.new_digest {
-        Some(new) => matches!(digest_at(&swap.temporary), Ok(Some(found)) if found == new),
         None => true,
+        Some(new) => match digest_at(&swap.temporary) {
+            Ok(found) => found == Some(new),
+            Err(error) if layout::is_damage(&error) => false,
+            Err(error) => return Err(error),
+        },
     };
-    ConfigFound { target, waiting }
+    Ok(ConfigFound { target, waiting })
 }
 
 /// Puts the next content in its target's place, or removes the target. Only after the exchange is

@@ -20,12 +20,23 @@ use crate::refused;
 pub(crate) fn catch_up(install: &mut Install, now_unix_s: u64) -> Vec<String> {
     let mut warnings = Vec::new();
     if let Err(error) = catch_up_condemned(install) {
-        warnings.push(format!("condemned packages: {error}"));
+        warnings.push(format!("condemned packages: {}", with_causes(&error)));
     }
     if let Err(error) = catch_up_history(install, now_unix_s) {
-        warnings.push(format!("history: {error}"));
+        warnings.push(format!("history: {}", with_causes(&error)));
     }
     warnings
+}
+
+/// An error in words, and what it comes from.
+pub(crate) fn with_causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text = format!("{text}: {cause}");
+        source = cause.source();
+    }
+    text
 }
 
 /// What was condemned goes into the list.

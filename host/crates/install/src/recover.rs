@@ -25,6 +25,7 @@ use crate::journal::TreeSource;
 use crate::journal::TxResult;
 use crate::journal::TxState;
 use crate::journal::codec;
+use crate::journal::recovery::ConfigFound;
 use crate::journal::recovery::Contradiction;
 use crate::journal::recovery::LiveIs;
 use crate::journal::recovery::Observed;
@@ -39,6 +40,7 @@ use crate::lock::Lock;
 use crate::open::Install;
 use crate::outside;
 use crate::owed;
+use crate::owed::with_causes;
 use crate::ready::Ready;
 use crate::refused::Condemned;
 
@@ -131,15 +133,17 @@ impl Locked {
         let condemned = condemning.filter(|new| before.condemning.as_ref() != Some(new));
         let mut warnings = owed::catch_up(&mut install, now_unix_s);
         // Without it the files are compared again next time.
-        warnings
-            .extend(record_live_tree(&mut install).unwrap_or_else(|error| {
-                Some(format!("which directory is the live tree: {error}"))
-            }));
+        warnings.extend(record_live_tree(&mut install).unwrap_or_else(|error| {
+            Some(format!(
+                "which directory is the live tree: {}",
+                with_causes(&error)
+            ))
+        }));
         let mut ready = Ready { install, lock };
         collected.extend(leftovers::collect(&ready.install, &mut warnings));
         let pruned = match ready.install.settings {
             Ok(_) => ready.prune().unwrap_or_else(|error| {
-                warnings.push(format!("old generations: {error}"));
+                warnings.push(format!("old generations: {}", with_causes(&error)));
                 Vec::new()
             }),
             Err(_) => Vec::new(),
@@ -182,16 +186,21 @@ fn record_live_tree(install: &mut Install) -> Result<Option<String>, InstallErro
     }))
 }
 
-/// Writes the journal, on disk first.
+/// Writes the journal, on disk first. Where that fails behind the rename, readers see the new document already,
+/// and so does whoever goes on with `install`; after a power cut it may be either.
 pub(crate) fn write_journal(install: &mut Install, journal: Journal) -> Result<(), InstallError> {
-    durable::replace_file(
+    let written = durable::replace_file(
         install.place.state(),
         layout::JOURNAL,
         &codec::encode(&journal),
     )
-    .doing(|| format!("write `{}`", layout::JOURNAL))?;
-    install.journal = journal;
-    Ok(())
+    .doing(|| format!("write `{}`", layout::JOURNAL));
+    if written.is_ok()
+        || crate::open::read_journal(&install.place).is_ok_and(|seen| seen == journal)
+    {
+        install.journal = journal;
+    }
+    written
 }
 
 /// Looks at every place that the journal's transaction could have touched.
@@ -219,8 +228,13 @@ pub(crate) fn observe(place: &Place, journal: &Journal) -> Result<Observed, Inst
             Some(transaction) => tree_inode(place, transaction.to)?,
             None => None,
         },
-        configs: configs.iter().map(outside::observe).collect(),
+        configs: configs.iter().map(look_at).collect::<Result<_, _>>()?,
     })
+}
+
+/// What stands at a config file that changes, and beside it.
+fn look_at(swap: &ConfigSwap) -> Result<ConfigFound, InstallError> {
+    outside::observe(swap).doing(|| format!("look at config file `{}`", swap.target.display()))
 }
 
 /// The directory at `DIR`; something else there is not the install.
@@ -412,7 +426,7 @@ pub(crate) fn finish(install: &mut Install, renames: &[usize]) -> Result<(), Ins
             outside::sync_folder(&swap.target).doing(doing)?;
             continue;
         }
-        let found = outside::observe(swap);
+        let found = look_at(swap)?;
         match (found.target, found.waiting) {
             // Before and after: see `put_in_place`; each is finished by the next recovery.
             (TargetFound::Old, true) => outside::put_in_place(swap).doing(doing)?,

@@ -10,6 +10,19 @@ use cap_std::fs::Dir;
 use rustix::fs::Mode;
 use rustix::fs::OFlags;
 
+/// Whether what stands at a name is at fault, and not the machine: nothing is there, or something else than was
+/// expected. An error of the disk, or of a process that has no descriptor left, says nothing of what is there.
+pub(crate) fn is_damage(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::NotFound
+            | io::ErrorKind::NotADirectory
+            | io::ErrorKind::IsADirectory
+            | io::ErrorKind::InvalidData
+            | io::ErrorKind::FileTooLarge
+    ) || error.raw_os_error() == Some(rustix::io::Errno::LOOP.raw_os_error())
+}
+
 /// Reads a whole file of a state directory, or `None` when it is not there; never more than
 /// `cap_bytes`.
 pub(crate) fn read_file(dir: &Dir, name: &str, cap_bytes: u64) -> io::Result<Option<Vec<u8>>> {

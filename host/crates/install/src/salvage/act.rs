@@ -33,7 +33,7 @@ impl Salvage {
     /// `service_owed`: the service does not run, so whoever comes next is to start it.
     ///
     /// # Errors
-    /// The system refused, or somebody moved something meanwhile: the same call carries on later.
+    /// `interrupted` when the system refused, or somebody moved something meanwhile: the same call carries on later.
     pub fn act(
         self,
         service_owed: bool,
@@ -66,10 +66,12 @@ impl Salvage {
         };
         // Before: as it was found, and its documents are kept. After: no other command believes the journal, and this
         // one carries on with the same moves.
-        durable::replace_file(place.state(), layout::JOURNAL, &marker::encode(&marker))
-            .doing(|| format!("write `{}`", layout::JOURNAL))?;
+        let marked =
+            durable::replace_file(place.state(), layout::JOURNAL, &marker::encode(&marker))
+                .doing(|| format!("write `{}`", layout::JOURNAL));
+        marked.map_err(interrupted)?;
         for step in &decision.moves {
-            carry_out(&place, &decision.txid, step)?;
+            carry_out(&place, &decision.txid, step).map_err(interrupted)?;
         }
         let record = json!({
             "found": decision.found,
@@ -97,17 +99,26 @@ impl Salvage {
             Err(error @ (HistoryError::Broken { .. } | HistoryError::Cut { .. })) => {
                 warnings.push(format!("history: {error}"));
             }
-            Err(error @ HistoryError::Io { .. }) => return Err(error.into()),
+            Err(error @ HistoryError::Io { .. }) => return Err(interrupted(error.into())),
         }
         // Before: carried on. After: at rest.
         durable::replace_file(place.state(), layout::JOURNAL, &codec::encode(&journal))
-            .doing(|| format!("write `{}`", layout::JOURNAL))?;
+            .doing(|| format!("write `{}`", layout::JOURNAL))
+            .map_err(interrupted)?;
         let install = Install {
             place,
             journal,
             settings: Ok(settings),
         };
         Ok((Ready { install, lock }, warnings))
+    }
+}
+
+/// From the marker on there may be no install until this is carried on.
+fn interrupted(source: InstallError) -> InstallError {
+    InstallError::Interrupted {
+        doing: "carrying out what was decided from the disk",
+        source: Box::new(source),
     }
 }
 
