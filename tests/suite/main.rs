@@ -40,6 +40,7 @@ mod pure;
 mod record;
 mod service;
 mod steps;
+mod told;
 mod trial;
 mod unconfirmed;
 mod update;

@@ -23,18 +23,23 @@ pub struct Allowed {
 /// Lets the packages of this version be applied again.
 ///
 /// # Errors
-/// As [`super::at_rest`]; `not-condemned`; the list cannot be written.
+/// As [`super::at_rest`]; `not-condemned`; the history or the list cannot be written.
 pub fn allow(dir: &Path, version: &Version, now: u64) -> Result<Allowed, Failure> {
     let (mut ready, recovered) = super::at_rest(dir, "allow", now)?;
-    let lifted = ready.allow(version)?;
+    let mut warnings = recovered.warnings;
+    let lifted = ready.condemned_as(version)?;
+    // Before: condemned. After: condemned still, and who lifts it is recorded: never the other way round.
     ready.append_history(vec![Entry {
         at_unix_s: now,
         txid: None,
         kind: RecordKind::Allow,
         body: json!({ "version": version.to_string(), "packages": lifted }),
     }])?;
-    Ok(Allowed {
-        lifted,
-        warnings: recovered.warnings,
-    })
+    if let Err(error) = ready.allow(&lifted) {
+        if ready.condemned_as(version).is_ok() {
+            return Err(error.into());
+        }
+        warnings.push(format!("a power cut may undo it: {}", Failure::from(error)));
+    }
+    Ok(Allowed { lifted, warnings })
 }

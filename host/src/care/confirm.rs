@@ -39,7 +39,12 @@ pub fn confirm(dir: &Path, now: u64) -> Result<Confirmed, Failure> {
         .and_then(|live| live.version.as_ref())
         .map(ToString::to_string);
     if !already {
-        ready.confirm()?;
+        if let Err(error) = ready.confirm() {
+            if !ready.journal().is_confirmed() {
+                return Err(error.into());
+            }
+            warnings.push(format!("a power cut may undo it: {}", Failure::from(error)));
+        }
         let recorded = ready.append_history(vec![Entry {
             at_unix_s: now,
             txid: None,

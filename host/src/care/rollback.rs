@@ -191,10 +191,8 @@ fn program_only(
     watch: &mut dyn Watch,
 ) -> Result<Ready, Failure> {
     downtime.go_back();
-    built_from_older(ready, request, downtime, watch).map_err(|stopped| {
-        let ready = stopped.ready.map(|ready| *ready);
-        finish::give_up(ready, stopped.failure, downtime, watch)
-    })
+    built_from_older(ready, request, downtime, watch)
+        .map_err(|stopped| finish::give_up(stopped, &request.txid, downtime, watch))
 }
 
 fn built_from_older(

@@ -156,6 +156,11 @@ impl From<CompileError> for Failure {
 }
 
 impl Failure {
+    /// Whether it is the machine that failed, and not what was asked for.
+    pub fn is_of_the_machine(&self) -> bool {
+        OF_THE_MACHINE.contains(&self.code) || self.code == "disk-full"
+    }
+
     /// A configuration file that the vendor calls `name` cannot be read or edited.
     pub fn config(name: &str, error: &ConfigError) -> Self {
         let code = error.code();

@@ -144,7 +144,8 @@ pub(crate) fn discard_building(building: Building, failure: Failure, now: u64) -
     after_discard(building.discard(ended(&failure), now), failure)
 }
 
-fn after_discard(discarded: Result<Ready, InstallError>, failure: Failure) -> Stopped {
+/// What came of throwing away what was built because of a failure.
+pub(crate) fn after_discard(discarded: Result<Ready, InstallError>, failure: Failure) -> Stopped {
     match discarded {
         Ok(ready) => (ready, failure).into(),
         Err(error) => Stopped {

@@ -7,11 +7,13 @@
 //! after the commit is a warning.
 
 use cofferdam_install::ChangedState;
+use cofferdam_install::Ended;
 use cofferdam_install::Entry;
 use cofferdam_install::Ready;
 use cofferdam_install::RecordKind;
 use cofferdam_install::Rollback;
 use cofferdam_install::TxKind;
+use cofferdam_install::TxResult;
 use cofferdam_package::manifest::Phase;
 use serde_json::json;
 
@@ -159,13 +161,13 @@ fn confirm(
     let mut warnings = Vec::new();
     let request = update.request;
     let mut try_to = |what: &str, result: Result<(), Failure>| {
-        let is_done = result.is_ok();
         if let Err(failure) = result {
             warnings.push(format!("{what}: {failure}"));
         }
-        is_done
     };
-    let is_confirmed = try_to("confirming", ready.confirm().map_err(Failure::from));
+    try_to("confirming", ready.confirm().map_err(Failure::from));
+    // Where the journal was written and only its sync failed, a power cut may undo it.
+    let is_confirmed = ready.journal().is_confirmed();
     let mut entries = record::steps(request, &update.steps.reports);
     let body = body(&update, &ready, facts, "committed", None);
     entries.push(record::entry(request, RecordKind::Transaction, body));
@@ -197,12 +199,14 @@ fn roll_back(
     let request = update.request;
     let from = ready.journal().last.as_ref().map(|last| last.from);
     let unhealthy = ready.journal().live;
-    let why = format!("unhealthy after its commit: {}", failure.message);
+    // What the machine refuses says nothing about the package.
+    let why = (!failure.is_of_the_machine())
+        .then(|| format!("unhealthy after its commit: {}", failure.message));
     let rollback = Rollback {
         txid: back_txid(request),
         to: from,
         changed_state: ChangedState::LeaveBehind,
-        condemn: Some(why),
+        condemn: why,
         now_unix_s: request.now,
     };
     let mut warnings = Vec::new();
@@ -278,58 +282,48 @@ pub(crate) fn back(
     downtime: &mut Downtime<'_>,
     watch: &mut dyn Watch,
 ) -> Result<Ready, Failure> {
-    let now = rollback.now_unix_s;
+    let txid = rollback.txid.clone();
     downtime.go_back();
-    if let Err(failure) = compare::refuse_unmovable(ready.install()) {
-        return Err(give_up(Some(ready), failure, downtime, watch));
-    }
-    let undone = |failure: cofferdam_install::Failure| {
-        let (ready, error) = failure.into_parts();
-        (ready, Failure::from(error))
-    };
-    let mut returning = match ready.begin_rollback(rollback).map_err(undone) {
-        Ok(returning) => returning,
-        Err((ready, failure)) => return Err(give_up(ready, failure, downtime, watch)),
-    };
-    if let Err(failure) = downtime.begin(&mut returning, watch) {
-        let ended = cofferdam_install::Ended::with(
-            cofferdam_install::TxResult::Failed,
-            failure.code,
-            failure.message.clone(),
-        );
-        return Err(match returning.discard(ended, now) {
-            Ok(ready) => give_up(Some(ready), failure, downtime, watch),
-            Err(error) => give_up(None, build::interrupted(&failure, error), downtime, watch),
-        });
-    }
-    match returning
-        .seal(now)
-        .and_then(|sealed| sealed.commit(now))
-        .map_err(undone)
-    {
-        Ok(ready) => Ok(ready),
-        Err((ready, failure)) => Err(give_up(ready, failure, downtime, watch)),
-    }
+    way_back(ready, rollback, downtime, watch)
+        .map_err(|stopped| give_up(stopped, &txid, downtime, watch))
 }
 
-/// A rollback that did not happen: the service that was stopped for it starts again.
+fn way_back(
+    ready: Ready,
+    rollback: Rollback,
+    downtime: &mut Downtime<'_>,
+    watch: &mut dyn Watch,
+) -> Result<Ready, Stopped> {
+    let now = rollback.now_unix_s;
+    if let Err(failure) = compare::refuse_unmovable(ready.install()) {
+        return Err((ready, failure).into());
+    }
+    let mut returning = ready.begin_rollback(rollback)?;
+    if let Err(failure) = downtime.begin(&mut returning, watch) {
+        let ended = Ended::with(TxResult::Failed, failure.code, failure.message.clone());
+        return Err(build::after_discard(returning.discard(ended, now), failure));
+    }
+    Ok(returning.seal(now)?.commit(now)?)
+}
+
+/// A rollback that did not happen: it is recorded, and the service that was stopped for it starts again.
 pub(crate) fn give_up(
-    ready: Option<Ready>,
-    mut failure: Failure,
+    stopped: Stopped,
+    txid: &str,
     downtime: &mut Downtime<'_>,
     watch: &mut dyn Watch,
 ) -> Failure {
-    let unstarted = match ready {
-        Some(mut ready) => {
-            let ended = downtime.end(&mut ready, watch);
-            ended.err().map(|unstarted| unstarted.to_string())
+    let Stopped { ready, mut failure } = stopped;
+    let Some(mut ready) = ready else {
+        if let Some(unstarted) = downtime.end_anyway() {
+            failure.message = format!("{}; and then: {unstarted}", failure.message);
         }
-        None => downtime.end_anyway(),
+        return failure;
     };
-    if let Some(unstarted) = unstarted {
+    if let Err(unstarted) = downtime.end(&mut ready, watch) {
         failure.message = format!("{}; and then: {unstarted}", failure.message);
     }
-    failure
+    record::not_rolled_back(&mut ready, txid, failure)
 }
 
 fn body(

@@ -33,6 +33,7 @@ use std::path::PathBuf;
 
 use cofferdam_install::Ended;
 use cofferdam_install::Install;
+use cofferdam_install::InstallError;
 use cofferdam_install::Ready;
 use cofferdam_package::digest::Digest;
 use cofferdam_package::manifest::Phase;
@@ -106,7 +107,11 @@ pub fn plan(request: &Request, watch: &mut dyn Watch) -> Result<Plan, Failure> {
         Ok(built) => built,
         Err(stopped) => return Err(record::not_planned(&update, stopped)),
     };
-    let mut ready = built.sealed.discard(Ended::planned(), request.now)?;
+    let discarded = built.sealed.discard(Ended::planned(), request.now);
+    let mut ready = discarded.map_err(|error| InstallError::Interrupted {
+        doing: "throwing the tree of the plan away",
+        source: Box::new(error),
+    })?;
     let plan = planned(&mut update, &ready, built.facts);
     record::planned(&mut ready, request, &plan)?;
     Ok(plan)

@@ -137,6 +137,28 @@ fn ended_early(
     });
     let mut entries = steps(request, reports);
     entries.push(entry(request, RecordKind::Transaction, body));
+    recorded(ready, entries, failure)
+}
+
+/// A rollback did not happen; answers with the failure.
+pub(crate) fn not_rolled_back(ready: &mut Ready, txid: &str, failure: Failure) -> Failure {
+    let body = json!({
+        "kind": "rollback",
+        "result": result_of(&failure),
+        "from": super::report::From::of_live(ready),
+        "code": failure.code,
+        "message": message(&failure),
+    });
+    let entry = Entry {
+        at_unix_s: crate::ambient::now_unix_s(),
+        txid: Some(txid.to_owned()),
+        kind: RecordKind::Transaction,
+        body,
+    };
+    recorded(ready, vec![entry], failure)
+}
+
+fn recorded(ready: &mut Ready, entries: Vec<Entry>, failure: Failure) -> Failure {
     match append(ready, entries) {
         Ok(()) => failure,
         Err(unrecorded) => Failure {

@@ -7,6 +7,7 @@
 
 use std::fs::File;
 use std::os::unix::fs::FileExt as _;
+use std::os::unix::net::UnixStream;
 use std::process::ExitStatus;
 use std::process::Stdio;
 use std::time::Duration;
@@ -200,7 +201,15 @@ fn not_alive(alive: &[String], ended: &Ended, printed: &str) -> Failure {
     .with_details(json!({ "output": printed }))
 }
 
+/// Descriptors that a runner and one command take.
+const DESCRIPTORS: usize = 12;
+
 fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
+    // The runner cannot do without descriptors of its own, and panics.
+    let refused = |error| Failure::io("descriptors for the service runner", &error);
+    let pair = UnixStream::pair().map_err(refused)?;
+    let more: Result<Vec<_>, _> = (0..DESCRIPTORS).map(|_| pair.0.try_clone()).collect();
+    drop((more.map_err(refused)?, pair));
     tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()

@@ -88,21 +88,30 @@ impl Ready {
         owed::catch_up_condemned(&mut self.install)
     }
 
-    /// Lifts the condemnation of every package with this version; answers with what was lifted.
+    /// Every package with this version that is condemned.
     ///
     /// # Errors
-    /// `not-condemned`, or the journal or the list cannot be written.
-    pub fn allow(&mut self, version: &Version) -> Result<Vec<Condemned>, InstallError> {
-        let (lifted, kept): (Vec<_>, Vec<_>) = refused::read(self.install.place.state())?
-            .into_iter()
-            .partition(|condemned| condemned.version.as_ref() == Some(version));
-        if lifted.is_empty() {
+    /// `not-condemned`, or the list cannot be read.
+    pub fn condemned_as(&self, version: &Version) -> Result<Vec<Condemned>, InstallError> {
+        let mut condemned = refused::read(self.install.place.state())?;
+        condemned.retain(|condemned| condemned.version.as_ref() == Some(version));
+        if condemned.is_empty() {
             return Err(InstallError::NotCondemned {
                 version: version.clone(),
             });
         }
+        Ok(condemned)
+    }
+
+    /// Lifts the condemnation of these packages.
+    ///
+    /// # Errors
+    /// The journal or the list cannot be written.
+    pub fn allow(&mut self, lifted: &[Condemned]) -> Result<(), InstallError> {
+        let mut kept = refused::read(self.install.place.state())?;
+        kept.retain(|condemned| !lifted.contains(condemned));
         let mut next = self.install.journal.clone();
-        for condemned in &lifted {
+        for condemned in lifted {
             next.stopped_crashes.remove(&condemned.package);
         }
         let owed = next.condemning.as_ref();
@@ -114,8 +123,7 @@ impl Ready {
         }
         // Before: condemned. In between: condemned, its crashes forgotten. After: allowed.
         write_journal(&mut self.install, next)?;
-        refused::write(self.install.place.state(), kept)?;
-        Ok(lifted)
+        refused::write(self.install.place.state(), kept)
     }
 
     /// Removes old generations past the operator's number: those that did not prove healthy or were condemned first,

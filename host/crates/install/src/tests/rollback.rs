@@ -45,9 +45,11 @@ fn a_rollback_lowers_the_floors_and_condemns_what_it_leaves() {
     assert_eq!(condemned.len(), 1);
     assert_eq!(condemned[0].package, world.package(2).digest());
     let mut ready = world.ready();
-    ready.allow(condemned[0].version.as_ref().unwrap()).unwrap();
+    let version = condemned[0].version.as_ref().unwrap();
+    assert_eq!(ready.condemned_as(version).unwrap(), condemned);
+    ready.allow(&condemned).unwrap();
     assert_eq!(ready.install().condemned().unwrap(), []);
-    let again = ready.allow(condemned[0].version.as_ref().unwrap());
+    let again = ready.condemned_as(version);
     assert_eq!(again.unwrap_err().code(), "not-condemned");
 }
 

@@ -181,10 +181,7 @@ fn two_crashes_after_the_stop_condemn_the_package_until_it_is_allowed() {
         condemned.why,
         "cut off 2 times after the service was stopped"
     );
-    world
-        .ready()
-        .allow(condemned.version.as_ref().unwrap())
-        .unwrap();
+    world.ready().allow(&[condemned]).unwrap();
     drop(built(&world, 2, TxKind::Apply, "tx"));
     assert!(world.recover().unwrap().1.condemned.is_none());
 }
