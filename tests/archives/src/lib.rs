@@ -15,6 +15,7 @@
 
 mod blobs;
 mod bombs;
+mod config;
 mod document;
 mod headers;
 mod manifest;
@@ -172,6 +173,7 @@ pub fn lies() -> Vec<Lie> {
         blobs::lies(),
         document::lies(),
         manifest::lies(),
+        config::lies(),
         paths::lies(),
         steps::lies(),
         signatures::lies(),
