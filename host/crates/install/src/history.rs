@@ -419,11 +419,11 @@ fn read_back(
         };
         let whole = written_whole(&bytes);
         let lines = first.and_then(|first| bytes.get(first..whole).map(|lines| (first, lines)));
-        let begun = lines.and_then(|(first, lines)| Some(first + begin(lines)?));
-        match begun {
+        let from = lines.and_then(|(first, lines)| Some(first + begin(lines)?));
+        match from {
             None if start > 0 => window = window.saturating_mul(4),
-            begun => {
-                let wanted = bytes[begun.unwrap_or(0)..whole].to_vec();
+            from => {
+                let wanted = bytes[from.unwrap_or(0)..whole].to_vec();
                 return Ok((start + whole as u64, wanted));
             }
         }

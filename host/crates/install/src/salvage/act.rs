@@ -66,10 +66,10 @@ impl Salvage {
         };
         // Before: as it was found, and its documents are kept. After: no other command believes the journal, and this
         // one carries on with the same moves.
-        let marked =
+        let written =
             durable::replace_file(place.state(), layout::JOURNAL, &marker::encode(&marker))
                 .doing(|| format!("write `{}`", layout::JOURNAL));
-        marked.map_err(interrupted)?;
+        written.map_err(interrupted)?;
         for step in &decision.moves {
             carry_out(&place, &decision.txid, step).map_err(interrupted)?;
         }
