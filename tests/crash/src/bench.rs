@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The bench: scenarios on as many machines as there are processors, point by point, and the report.
 
+use std::collections::BTreeSet;
 use std::collections::VecDeque;
 use std::fs;
 use std::io;
@@ -13,6 +14,7 @@ use std::time::Instant;
 
 use tempfile::TempDir;
 
+use crate::class::Class;
 use crate::class::Tally;
 use crate::directors::Surveyed;
 use crate::filter::Openings;
@@ -42,6 +44,8 @@ pub struct Bench {
     memory: TempDir,
     elsewhere: TempDir,
     kept: PathBuf,
+    /// Classes of kills whose recovery was killed in turn.
+    nested: Mutex<BTreeSet<Class>>,
 }
 
 /// What is tried.
@@ -121,6 +125,7 @@ impl Bench {
             memory: scratch(Path::new("/dev/shm"))?,
             elsewhere: scratch(target)?,
             kept: target.join("violations"),
+            nested: Mutex::default(),
         })
     }
 
@@ -167,7 +172,7 @@ impl Bench {
         let first = self.stand(scenario, &packages, 0, None)?;
         let (work, told) = match wanted {
             Wanted::Point(point) => (VecDeque::from([Work::Point(*point)]), String::new()),
-            Wanted::Size(size) => Self::plan(&first, size, seed)?,
+            Wanted::Size(size) => self.plan(&first, size, seed)?,
         };
         say::line(&format!("{}: {}{told}", scenario.name, scenario.about));
         let work = Mutex::new(work);
@@ -263,6 +268,7 @@ impl Bench {
     }
 
     fn plan(
+        &self,
         stand: &Stand<'_>,
         size: &Size,
         seed: u64,
@@ -281,7 +287,7 @@ impl Bench {
         let calls = point::survey(stand, Openings::Changing)?;
         let openings = point::survey(stand, Openings::All)?;
         let points = plan::points(size, &calls, &openings, &mut chance);
-        let mut work: VecDeque<Work> = plan::nests(size, &calls)
+        let mut work: VecDeque<Work> = plan::nests(size, &calls, &mut locked(&self.nested))
             .into_iter()
             .map(Work::Nest)
             .collect();

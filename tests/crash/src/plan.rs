@@ -2,6 +2,7 @@
 //! Which points are tried: all of a run, or some of each class.
 
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use crate::class::Class;
 use crate::directors::Surveyed;
@@ -18,7 +19,8 @@ pub struct Size {
     pub kill: usize,
     /// Kills in the middle of a write.
     pub torn: usize,
-    /// Kills of the recovery: this many kills of the command, and every call of the recovery after each.
+    /// Kills of the recovery: this many kills of the command, in the first scenario that has the class, and every
+    /// call of the recovery after each.
     pub nested: usize,
     /// Failing calls, with each error that they can report in turn.
     pub turn: usize,
@@ -193,8 +195,11 @@ fn can_strike(call: &Surveyed, fault: Fault) -> bool {
         && (fault != Fault::Short || call.can_tear)
 }
 
-/// The kills after which every call of the recovery is tried.
-pub fn nests(size: &Size, calls: &[Surveyed]) -> Vec<u64> {
-    let chosen = some(calls.iter().copied(), size.nested);
+/// The kills after which every call of the recovery is tried: of classes that are not `known` from a scenario
+/// before, since two kills of one class are worth little more than one.
+pub fn nests(size: &Size, calls: &[Surveyed], known: &mut BTreeSet<Class>) -> Vec<u64> {
+    let new = calls.iter().filter(|call| !known.contains(&call.class));
+    let chosen = some(new.copied(), size.nested);
+    known.extend(chosen.iter().map(|call| call.class));
     chosen.iter().map(|call| call.number).collect()
 }

@@ -57,6 +57,7 @@ pub fn all() -> Vec<Scenario> {
         Scenario {
             name: "service",
             about: "an update of a service that must run again afterwards",
+            mutates: true,
             is_small: true,
             lay_out: |machine, packages| {
                 let install = adopted(machine, packages);
@@ -103,6 +104,7 @@ pub fn all() -> Vec<Scenario> {
         Scenario {
             name: "config-elsewhere",
             about: "an update that changes two configuration files on another file system, and creates one",
+            mutates: true,
             is_small: true,
             build: with_configs_elsewhere,
             lay_out: configured_elsewhere,
@@ -123,6 +125,7 @@ pub fn all() -> Vec<Scenario> {
         Scenario {
             name: "rollback-elsewhere",
             about: "the way back, with configuration files on another file system",
+            mutates: true,
             build: with_configs_elsewhere,
             lay_out: |machine, packages| {
                 configured_elsewhere(machine, packages);
@@ -180,6 +183,7 @@ pub fn all() -> Vec<Scenario> {
         Scenario {
             name: "failing-step",
             about: "an update whose step refuses",
+            mutates: true,
             build: |machine| {
                 let new = version(machine, "1.1.0", "two");
                 vec![
@@ -208,6 +212,7 @@ pub fn all() -> Vec<Scenario> {
         Scenario {
             name: "unhealthy",
             about: "an update that is found unhealthy and rolled back",
+            mutates: true,
             build: |machine| {
                 let new = version(machine, "1.1.0", "two");
                 let health = "read = [\"script\"]\n";
@@ -236,6 +241,7 @@ pub fn all() -> Vec<Scenario> {
         Scenario {
             name: "two-packages",
             about: "two updates in a row, the second of which lets the oldest generation go",
+            mutates: true,
             build: |machine| {
                 let mut packages = plain(machine);
                 packages.push(version(machine, "1.2.0", "three").pack());
