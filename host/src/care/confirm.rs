@@ -55,6 +55,7 @@ pub fn confirm(dir: &Path, now: u64) -> Result<Confirmed, Failure> {
         if let Err(error) = recorded.and_then(|()| ready.prune().map(drop)) {
             warnings.push(Failure::from(error).to_string());
         }
+        warnings.extend(ready.take_left_over());
     }
     Ok(Confirmed {
         warnings,

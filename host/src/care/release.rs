@@ -26,8 +26,8 @@ pub struct Released {
 pub fn release(dir: &Path, registry: &Path, now: u64) -> Result<Released, Failure> {
     let (ready, recovered) = super::at_rest(dir, "release", now)?;
     let path = ready.install().place().path().to_owned();
-    ready.release()?;
     let mut warnings = recovered.warnings;
+    warnings.extend(ready.release()?);
     if let Err(error) = Registry::new(registry).remove(&path) {
         warnings.push(format!(
             "the machine's list of installs still names it: {}",

@@ -153,6 +153,7 @@ impl<'a> Downtime<'a> {
     /// # Errors
     /// It does not start.
     pub(crate) fn end(&mut self, ready: &mut Ready, watch: &mut dyn Watch) -> Result<(), Failure> {
+        tell_left_over(ready, watch);
         let Mode::Apply { service, .. } = &self.mode else {
             return Ok(());
         };
@@ -209,6 +210,13 @@ impl<'a> Downtime<'a> {
             Mode::Apply { service, .. } => service.as_ref(),
             Mode::Plan => None,
         }
+    }
+}
+
+/// Says what takes room until the next command that writes.
+pub(crate) fn tell_left_over(ready: &mut Ready, watch: &mut dyn Watch) {
+    for left in ready.take_left_over() {
+        watch.note(&format!("left for the next command: {left}"));
     }
 }
 

@@ -177,6 +177,7 @@ fn confirm(
     }
     try_to("history", record::append(&mut ready, entries));
     try_to("pruning", ready.prune().map(drop).map_err(Failure::from));
+    warnings.extend(ready.take_left_over());
     let result = match update.preflight.kind {
         TxKind::Repair => ApplyResult::Repaired,
         TxKind::Plan | TxKind::Apply | TxKind::Rollback => ApplyResult::Committed,

@@ -105,13 +105,19 @@ pub fn plan(request: &Request, watch: &mut dyn Watch) -> Result<Plan, Failure> {
     let mut downtime = Downtime::of_a_plan();
     let built = match build::build(&mut update, ready, &mut downtime) {
         Ok(built) => built,
-        Err(stopped) => return Err(record::not_planned(&update, stopped)),
+        Err(mut stopped) => {
+            if let Some(ready) = &mut stopped.ready {
+                downtime::tell_left_over(ready, update.watch);
+            }
+            return Err(record::not_planned(&update, stopped));
+        }
     };
     let discarded = built.sealed.discard(Ended::planned(), request.now);
     let mut ready = discarded.map_err(|error| InstallError::Interrupted {
         doing: "throwing the tree of the plan away",
         source: Box::new(error),
     })?;
+    downtime::tell_left_over(&mut ready, update.watch);
     let plan = planned(&mut update, &ready, built.facts);
     record::planned(&mut ready, request, &plan)?;
     Ok(plan)

@@ -138,7 +138,7 @@ impl Sealed {
         if let Err(error) = up_to_exchange(&mut install, &contents.swaps, now_unix_s) {
             return match undone(&mut install, &error, now_unix_s) {
                 // The system reported a failure of an exchange that took place.
-                Ok(RecoveredAction::Finished) => Ok(after(install, lock, now_unix_s)),
+                Ok(RecoveredAction::Finished) => Ok(after(install, lock)),
                 Ok(RecoveredAction::Undone | RecoveredAction::Nothing) => Err(Failure::Undone {
                     ready: Box::new(Ready { install, lock }),
                     error,
@@ -155,7 +155,7 @@ impl Sealed {
         };
         // (5) to (7): the same function that recovery uses.
         match recover::finish(&mut install, &renames) {
-            Ok(()) => Ok(after(install, lock, now_unix_s)),
+            Ok(()) => Ok(after(install, lock)),
             Err(source) => Err(interrupted("finishing the commit", source)),
         }
     }
@@ -171,17 +171,15 @@ fn interrupted(doing: &'static str, source: InstallError) -> Failure {
 }
 
 /// What follows from the commit and may as well be done by the next command: only warnings.
-fn after(mut install: Install, lock: Lock, now_unix_s: u64) -> Ready {
-    let mut warnings = Vec::new();
+fn after(mut install: Install, lock: Lock) -> Ready {
+    let mut left_over = Vec::new();
     if install.journal.condemning.is_some()
         && let Err(error) = owed::catch_up_condemned(&mut install)
     {
-        warnings.push(error.to_string());
+        left_over.push(owed::with_causes(&error));
     }
-    leftovers::collect(&install, &mut warnings);
-    for warning in warnings {
-        tracing::warn!(now_unix_s, "after the commit: {warning}");
-    }
+    leftovers::collect(&install, &mut left_over);
+    install.left_over.append(&mut left_over);
     Ready { install, lock }
 }
 

@@ -45,6 +45,8 @@ pub struct Install {
     pub(crate) place: Place,
     pub(crate) journal: Journal,
     pub(crate) settings: Result<Settings, SettingsError>,
+    /// What could not be removed since it was opened, and why: leftovers, until the next command that writes.
+    pub(crate) left_over: Vec<String>,
 }
 
 impl Install {
@@ -66,6 +68,7 @@ impl Install {
             place,
             journal,
             settings,
+            left_over: Vec::new(),
         })
     }
 

@@ -42,6 +42,12 @@ impl Ready {
         &self.install.journal
     }
 
+    /// What could not be removed since this was asked last, and why: it takes room until the next command that
+    /// writes.
+    pub fn take_left_over(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.install.left_over)
+    }
+
     /// The service that a transaction stopped runs again.
     ///
     /// # Errors
@@ -159,7 +165,8 @@ impl Ready {
             .doing(|| "open the generations".to_owned())?;
         for number in &pruned {
             if let Err(error) = durable::remove_tree(&folder, &number.to_string()) {
-                tracing::warn!(generation = number, %error, "an old generation is left over");
+                let left = format!("cannot remove `{}/{number}`: {error}", layout::GENERATIONS);
+                self.install.left_over.push(left);
             }
         }
         Ok(pruned)
@@ -174,13 +181,13 @@ impl Ready {
     }
 
     /// Stops caring: the install stays as it is, the state directory goes, with every kept
-    /// generation.
+    /// generation. Answers with why it is left under its temporary name, if it is.
     ///
     /// # Errors
     /// The state directory cannot be taken away: nothing changed then, unless the error is
     /// `interrupted`. What cannot be removed afterwards is collected by the next `adopt` of this
     /// directory.
-    pub fn release(self) -> Result<(), InstallError> {
+    pub fn release(self) -> Result<Option<String>, InstallError> {
         let Self { install, lock } = self;
         let site = Site::resolve(install.place.path())?;
         // An `adopt` that begins before all of it is gone would find its own work taken away.
@@ -205,10 +212,10 @@ impl Ready {
                 },
             });
         }
-        if let Err(error) = durable::remove_tree(&site.parent, &scratch) {
-            tracing::warn!(%error, "the state directory is left under its temporary name");
-        }
+        let removed = durable::remove_tree(&site.parent, &scratch);
         drop(lock);
-        Ok(())
+        Ok(removed
+            .err()
+            .map(|error| format!("cannot remove `{scratch}`: {error}")))
     }
 }

@@ -139,6 +139,8 @@ impl Locked {
                 with_causes(&error)
             ))
         }));
+        // It is tried once more.
+        install.left_over.clear();
         let mut ready = Ready { install, lock };
         collected.extend(leftovers::collect(&ready.install, &mut warnings));
         let pruned = match ready.install.settings {
@@ -148,6 +150,7 @@ impl Locked {
             }),
             Err(_) => Vec::new(),
         };
+        warnings.extend(ready.take_left_over());
         let journal = &ready.install.journal;
         let recovered = Recovered {
             action,
@@ -316,7 +319,9 @@ fn discard(
     }
     // What cannot be removed now is a leftover later. It goes first all the same: on a full disk it
     // makes the room that the journal needs.
-    collected.extend(leftovers::collect(install, &mut Vec::new()));
+    let mut left_over = Vec::new();
+    collected.extend(leftovers::collect(install, &mut left_over));
+    install.left_over.append(&mut left_over);
     let next = match end {
         End::CutOff => install.journal.interrupted(now_unix_s),
         End::Told {

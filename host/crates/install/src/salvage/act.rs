@@ -109,6 +109,7 @@ impl Salvage {
             place,
             journal,
             settings: Ok(settings),
+            left_over: Vec::new(),
         };
         Ok((Ready { install, lock }, warnings))
     }

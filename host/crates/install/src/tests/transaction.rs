@@ -17,6 +17,8 @@ use crate::Sealed;
 use crate::State;
 use crate::TxKind;
 use crate::TxResult;
+use crate::durable::fault;
+use crate::durable::fault::Fault;
 use cofferdam_package::digest::Digest;
 
 fn built(world: &World, version: u64, kind: TxKind, txid: &str) -> Building {
@@ -184,6 +186,33 @@ fn two_crashes_after_the_stop_condemn_the_package_until_it_is_allowed() {
     world.ready().allow(&[condemned]).unwrap();
     drop(built(&world, 2, TxKind::Apply, "tx"));
     assert!(world.recover().unwrap().1.condemned.is_none());
+}
+
+#[test]
+fn what_cannot_be_removed_is_told_and_collected_by_the_next_command() {
+    let mut told = 0;
+    for number in 1.. {
+        let world = World::new();
+        let building = built(&world, 2, TxKind::Apply, "tx");
+        let ended = Ended::with(TxResult::Failed, "state-moved", "x");
+        fault::arm(number, Fault::Error);
+        let discarded = building.discard(ended, NOW);
+        let (_, struck) = fault::disarm();
+        if !struck {
+            break;
+        }
+        if let Ok(mut ready) = discarded {
+            let left = ready.take_left_over();
+            assert!(
+                !left.is_empty(),
+                "operation {number} failed, and nobody was told"
+            );
+            told += 1;
+        }
+        drop(world.ready());
+        invariant_at_rest(&world);
+    }
+    assert!(told > 1, "told {told} times");
 }
 
 #[test]
