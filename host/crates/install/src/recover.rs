@@ -10,14 +10,14 @@
 //! What was decided and is owed (a condemnation, a history record, the service) is caught up next, in
 //! [`crate::owed`].
 
+mod observe;
+
 use cap_std::fs::Dir;
 use serde::Serialize;
 
-use crate::agreement::whose_live_tree;
 use crate::durable;
 use crate::error::Doing as _;
 use crate::error::InstallError;
-use crate::journal::ConfigSwap;
 use crate::journal::Journal;
 use crate::journal::LastTransaction;
 use crate::journal::Transaction;
@@ -25,15 +25,12 @@ use crate::journal::TreeSource;
 use crate::journal::TxResult;
 use crate::journal::TxState;
 use crate::journal::codec;
-use crate::journal::recovery::ConfigFound;
 use crate::journal::recovery::Contradiction;
 use crate::journal::recovery::LiveIs;
-use crate::journal::recovery::Observed;
 use crate::journal::recovery::Recovery;
 use crate::journal::recovery::TargetFound;
 use crate::journal::recovery::decide;
 use crate::layout;
-use crate::layout::InodeId;
 use crate::layout::Place;
 use crate::leftovers;
 use crate::lock::Lock;
@@ -43,6 +40,8 @@ use crate::owed;
 use crate::owed::with_causes;
 use crate::ready::Ready;
 use crate::refused::Condemned;
+use observe::look_at;
+use observe::observe;
 
 /// The longest way to rest takes three: withdraw, move back, discard. More means that an action has
 /// no effect, and would be taken for ever.
@@ -204,64 +203,6 @@ pub(crate) fn write_journal(install: &mut Install, journal: Journal) -> Result<(
         install.journal = journal;
     }
     written
-}
-
-/// Looks at every place that the journal's transaction could have touched.
-pub(crate) fn observe(place: &Place, journal: &Journal) -> Result<Observed, InstallError> {
-    let transaction = journal.transaction.as_ref();
-    let configs: &[ConfigSwap] = match transaction.map(|transaction| &transaction.state) {
-        Some(TxState::Committing { configs, .. }) => configs,
-        Some(TxState::Building {} | TxState::Stopped {} | TxState::Moving { .. }) | None => &[],
-    };
-    let live = live_inode(place)?;
-    // A commit names both trees itself, and its new one is not recorded yet.
-    let commits = matches!(
-        transaction.map(|transaction| &transaction.state),
-        Some(TxState::Committing { .. })
-    );
-    let live_is = match live {
-        Some(found) if !commits => whose_live_tree(place, journal, found),
-        Some(_) | None => LiveIs::NotCompared,
-    };
-    Ok(Observed {
-        live,
-        live_is,
-        slot: tree_inode(place, journal.live)?,
-        target: match transaction {
-            Some(transaction) => tree_inode(place, transaction.to)?,
-            None => None,
-        },
-        configs: configs.iter().map(look_at).collect::<Result<_, _>>()?,
-    })
-}
-
-/// What stands at a config file that changes, and beside it.
-fn look_at(swap: &ConfigSwap) -> Result<ConfigFound, InstallError> {
-    outside::observe(swap).doing(|| format!("look at config file `{}`", swap.target.display()))
-}
-
-/// The directory at `DIR`; something else there is not the install.
-fn live_inode(place: &Place) -> Result<Option<InodeId>, InstallError> {
-    match layout::directory_inode(place.parent(), place.name()) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotADirectory => Ok(None),
-        found => found.doing(|| format!("look at `{}`", place.path().display())),
-    }
-}
-
-/// Whatever stands at a generation's `tree`.
-fn tree_inode(place: &Place, generation: u64) -> Result<Option<InodeId>, InstallError> {
-    let doing = || format!("look at the tree of generation {generation}");
-    match place.open_generation(generation) {
-        Ok(folder) => {
-            match rustix::fs::statat(&folder, layout::TREE, rustix::fs::AtFlags::SYMLINK_NOFOLLOW) {
-                Ok(stat) => Ok(Some(InodeId(stat.st_ino))),
-                Err(rustix::io::Errno::NOENT) => Ok(None),
-                Err(error) => Err(error.into()).doing(doing),
-            }
-        }
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(error).doing(doing),
-    }
 }
 
 /// Observes, decides and acts until nothing is under way.
