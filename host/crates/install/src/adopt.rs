@@ -21,6 +21,7 @@ use cofferdam_package::keyring::TrustedKey;
 use cofferdam_package::manifest::PackageId;
 use cofferdam_package::verify::VerifiedPackage;
 use cofferdam_tree::TreeError;
+use cofferdam_tree::preflight::is_inability;
 use cofferdam_tree::preflight::refuse_files_of_others;
 use cofferdam_tree::preflight::trial_exchange;
 use cofferdam_tree::preflight::trial_link;
@@ -384,12 +385,13 @@ fn try_out(site: &Site, live: &LiveTree, state: &Dir) -> Result<(), AdoptError> 
     let doing = || "try the file system out".to_owned();
     let trial = durable::create_directory(state, "trial").doing(doing)?;
     durable::write_unsynced(&trial, "mark", b"").doing(doing)?;
-    durable::rename_in_vain(&site.parent, &site.name, state, "trial").map_err(|source| {
-        AdoptError::MoveUnsupported {
-            path: site.path.clone(),
-            source,
+    match durable::rename_in_vain(&site.parent, &site.name, state, "trial") {
+        Err(source) if is_inability(&source) => {
+            let path = site.path.clone();
+            return Err(AdoptError::MoveUnsupported { path, source });
         }
-    })?;
+        renamed => renamed.doing(doing)?,
+    }
     durable::remove_tree(state, "trial")?;
     trial_exchange(&site.parent, state)?;
     trial_link(live, state)?;

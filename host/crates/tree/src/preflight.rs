@@ -17,6 +17,7 @@ pub use self::processes::in_use;
 pub use self::space::Free;
 pub use self::space::Space;
 pub use self::space::free;
+pub use self::trial::is_inability;
 pub use self::trial::trial_exchange;
 pub use self::trial::trial_link;
 use crate::error::TreeError;

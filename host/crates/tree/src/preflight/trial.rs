@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Trials of what an update will need, in the state directory, before anything depends on it.
 
+use std::io;
+
 use cap_std::fs::Dir;
 use rustix::fs::AtFlags;
 use rustix::fs::Mode;
@@ -18,12 +20,29 @@ use crate::walk::LiveTree;
 const FIRST: &str = ".cofferdam-trial-1";
 const SECOND: &str = ".cofferdam-trial-2";
 
+/// Whether the failure of a trial says what the file system can do; anything else (an error of the disk, no space)
+/// says how the machine fares today.
+pub fn is_inability(error: &io::Error) -> bool {
+    matches!(
+        Errno::from_io_error(error),
+        Some(
+            Errno::INVAL
+                | Errno::NOSYS
+                | Errno::OPNOTSUPP
+                | Errno::XDEV
+                | Errno::PERM
+                | Errno::ACCESS
+                | Errno::BUSY
+        )
+    )
+}
+
 /// Exchanges two directories, made for it, between the directory above the install and the state
 /// directory: the same move that a commit makes.
 ///
 /// # Errors
 ///
-/// `no-exchange` when the file system cannot.
+/// `no-exchange` when the file system cannot; `io`, `disk-full`.
 pub fn trial_exchange(parent: &Dir, state: &Dir) -> Result<(), TreeError> {
     let (parent_root, state_root) = (Root::new(parent)?, Root::new(state)?);
     let ends = [(parent, &parent_root, FIRST), (state, &state_root, SECOND)];
@@ -37,8 +56,16 @@ pub fn trial_exchange(parent: &Dir, state: &Dir) -> Result<(), TreeError> {
     for (dir, _, trial) in ends {
         remove::remove(dir, trial)?;
     }
-    outcome.map_err(|errno| TreeError::NoExchange {
-        source: errno.into(),
+    outcome.map_err(|errno| {
+        let source = io::Error::from(errno);
+        if is_inability(&source) {
+            return TreeError::NoExchange { source };
+        }
+        TreeError::io(
+            "exchange a directory beside the install with",
+            SECOND,
+            source,
+        )
     })
 }
 
@@ -48,7 +75,7 @@ pub fn trial_exchange(parent: &Dir, state: &Dir) -> Result<(), TreeError> {
 ///
 /// # Errors
 ///
-/// `no-hard-links` when the file system cannot, as below the lower layer of an overlay.
+/// `no-hard-links` when the file system cannot, as below the lower layer of an overlay; `io`, `disk-full`.
 pub fn trial_link(live: &LiveTree, state: &Dir) -> Result<(), TreeError> {
     let state = Root::new(state)?;
     let files = live
@@ -68,9 +95,11 @@ pub fn trial_link(live: &LiveTree, state: &Dir) -> Result<(), TreeError> {
             Ok(()) => {}
             Err(Errno::NOENT | Errno::MLINK) => continue,
             Err(errno) => {
-                return Err(TreeError::NoHardLinks {
-                    source: errno.into(),
-                });
+                let source = io::Error::from(errno);
+                if is_inability(&source) {
+                    return Err(TreeError::NoHardLinks { source });
+                }
+                return Err(TreeError::io("link", path, source));
             }
         }
         // An overlay copies a lower file up when it is linked, and then it is another file.
@@ -87,4 +116,25 @@ pub fn trial_link(live: &LiveTree, state: &Dir) -> Result<(), TreeError> {
         return Ok(());
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_disk_that_fails_today_is_not_a_file_system_that_cannot() {
+        for machine in [
+            Errno::IO,
+            Errno::NOSPC,
+            Errno::DQUOT,
+            Errno::ROFS,
+            Errno::MFILE,
+        ] {
+            assert!(!is_inability(&machine.into()), "{machine}");
+        }
+        for able in [Errno::INVAL, Errno::XDEV, Errno::PERM] {
+            assert!(is_inability(&able.into()), "{able}");
+        }
+    }
 }
