@@ -48,9 +48,32 @@ fn a_version_that_lacks_the_command_that_is_to_be_asked_is_left_all_the_same() {
     let machine = Machine::new();
     let (install, new, up) = packages(&machine, "true", "alive = [\"DIR/alive\"]\n");
     let ran = machine.apply(install, &new).expect(7);
+    assert_eq!(ran.code(), "service-not-alive");
     assert_eq!(ran.json()["result"], "rolled-back");
-    assert_eq!(machine.status(install)["version"], "1.0.0");
+    let status = machine.status(install);
+    assert_eq!(status["version"], "1.0.0");
+    assert_eq!(status["condemned"][0]["version"], "1.1.0");
     assert!(up.exists());
+}
+
+#[test]
+fn a_version_that_lacks_the_program_of_its_service_is_taken_back_and_condemned() {
+    let machine = Machine::new();
+    let old = machine
+        .source("1.0.0")
+        .file_with_mode("start", "#!/bin/sh\nexit 0\n", 0o755)
+        .pack();
+    let new = machine.source("1.1.0").file("agent", "two").pack();
+    let install = machine.adopted(&old);
+    let text = format!("[service]\nstop = [\"true\"]\nstart = [\"{install}/start\"]\n");
+    machine.settings(install, &text);
+    let ran = machine.apply(install, &new).expect(7);
+    assert_eq!(ran.code(), "service-start-failed");
+    assert!(ran.stdout.contains("cannot be run"), "{}", ran.stdout);
+    let status = machine.status(install);
+    assert_eq!(status["version"], "1.0.0");
+    assert_eq!(status["condemned"][0]["version"], "1.1.0");
+    assert_eq!(status["service_owed"], false);
 }
 
 #[test]

@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use cofferdam_install::Ready;
 use cofferdam_install::settings::Service as Settings;
+use rustix::io::Errno;
 use rustix::process::Signal;
 use serde_json::json;
 
@@ -51,10 +52,11 @@ impl<'a> Service<'a> {
     pub fn is_running(&self) -> Result<bool, Failure> {
         match &self.settings.alive {
             None => Ok(true),
-            Some(alive) => {
-                let ended = run(alive, self.settings.start_timeout, &self.output)?;
-                Ok(matches!(ended, Ended::Exited(status) if status.success()))
-            }
+            Some(alive) => match run(alive, self.settings.start_timeout, &self.output)? {
+                Ended::Exited(status) => Ok(status.success()),
+                Ended::TimedOut(_) => Ok(false),
+                Ended::NotRun(error) => Err(cannot_run(&alive.join(" "), &error)),
+            },
         }
     }
 
@@ -96,6 +98,7 @@ impl<'a> Service<'a> {
                         return Ok(());
                     }
                 } else if agreed_since.is_some()
+                    || matches!(ended, Ended::NotRun(_))
                     || now.duration_since(started) >= self.settings.start_timeout
                 {
                     return Err(not_alive(alive, &ended, &self.printed()));
@@ -152,48 +155,46 @@ impl<'a> Service<'a> {
         };
         let help = "run the command by hand to see why; `[service]` in install.toml names it";
         let ended = run(command, limit, &self.output)?;
-        match ended {
-            Ended::Exited(status) if status.success() => Ok(()),
-            Ended::Exited(status) => Err(Failure::new(
-                Exit::Refused,
-                code,
-                format!(
-                    "`{}` ended with {status}, expected success",
-                    command.join(" ")
-                ),
-                help,
-            )),
-            Ended::TimedOut => Err(Failure::new(
-                Exit::Refused,
-                code,
-                format!(
-                    "`{}` still ran after {} s and was ended",
-                    command.join(" "),
-                    limit.as_secs()
-                ),
-                help,
-            )),
+        if matches!(ended, Ended::Exited(status) if status.success()) {
+            return Ok(());
         }
-        .map_err(|failure| failure.with_details(json!({ "output": self.printed() })))
+        let failure = Failure::new(
+            Exit::Refused,
+            code,
+            format!("`{}` {ended}, expected success", command.join(" ")),
+            help,
+        );
+        Err(failure.with_details(json!({ "output": self.printed() })))
     }
 }
 
 #[derive(Debug)]
 enum Ended {
     Exited(ExitStatus),
-    TimedOut,
+    TimedOut(Duration),
+    /// There is no such program, or none that can be run: the fault of the settings, or of the version that stands
+    /// there, and not of the machine.
+    NotRun(std::io::Error),
+}
+
+impl std::fmt::Display for Ended {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Exited(status) => write!(f, "ended with {status}"),
+            Self::TimedOut(limit) => {
+                write!(f, "still ran after {} s and was ended", limit.as_secs())
+            }
+            Self::NotRun(error) => write!(f, "cannot be run: {error}"),
+        }
+    }
 }
 
 fn not_alive(alive: &[String], ended: &Ended, printed: &str) -> Failure {
-    let found = match ended {
-        Ended::Exited(status) => format!("ended with {status}"),
-        Ended::TimedOut => "did not answer in time".to_owned(),
-    };
     Failure::new(
         Exit::RolledBack,
         "service-not-alive",
         format!(
-            "`{}` {found}, expected success for the whole settle time",
+            "`{}` {ended}, expected success for the whole settle time",
             alive.join(" ")
         ),
         "see the service's output in the details and in its own log",
@@ -229,31 +230,45 @@ async fn run_within(command: &[String], limit: Duration, output: &File) -> Resul
             "give the command as a list: stop = [\"systemctl\", \"stop\", \"NAME\"]",
         )
     })?;
-    let cannot =
-        |error: &std::io::Error| Failure::io(format!("service command `{program}`"), error);
-    let stdout = output.try_clone().map_err(|error| cannot(&error))?;
-    let stderr = output.try_clone().map_err(|error| cannot(&error))?;
-    let mut child = tokio::process::Command::new(program)
+    let cannot = |error: std::io::Error| cannot_run(program, &error);
+    let stdout = output.try_clone().map_err(cannot)?;
+    let stderr = output.try_clone().map_err(cannot)?;
+    let spawned = tokio::process::Command::new(program)
         .args(arguments)
         .current_dir("/")
         .stdin(Stdio::null())
         .stdout(stdout)
         .stderr(stderr)
         .process_group(0)
-        .spawn()
-        .map_err(|error| cannot(&error))?;
+        .spawn();
+    let mut child = match spawned {
+        Ok(child) => child,
+        Err(error) if is_no_program(&error) => return Ok(Ended::NotRun(error)),
+        Err(error) => return Err(cannot(error)),
+    };
     match tokio::time::timeout(limit, child.wait()).await {
-        Ok(status) => Ok(Ended::Exited(status.map_err(|error| cannot(&error))?)),
+        Ok(status) => Ok(Ended::Exited(status.map_err(cannot)?)),
         Err(_elapsed) => {
             let group = child.id().and_then(|id| i32::try_from(id).ok());
             if let Some(group) = group.and_then(rustix::process::Pid::from_raw) {
                 // The group may have ended by itself in this instant.
                 let _ = rustix::process::kill_process_group(group, Signal::KILL);
             }
-            child.wait().await.map_err(|error| cannot(&error))?;
-            Ok(Ended::TimedOut)
+            child.wait().await.map_err(cannot)?;
+            Ok(Ended::TimedOut(limit))
         }
     }
+}
+
+fn cannot_run(program: &str, error: &std::io::Error) -> Failure {
+    Failure::io(format!("service command `{program}`"), error)
+}
+
+fn is_no_program(error: &std::io::Error) -> bool {
+    matches!(
+        Errno::from_io_error(error),
+        Some(Errno::NOENT | Errno::NOTDIR | Errno::ACCESS | Errno::NOEXEC | Errno::LOOP)
+    )
 }
 
 /// Starts the service that an interrupted transaction stopped, and notes in the journal that it runs.
