@@ -109,6 +109,76 @@ fn somebody_elses_directory_in_the_way_is_set_aside_and_the_kept_tree_comes_back
     machine.apply(install, &next).expect(0);
 }
 
+/// Somebody else's directory stands where the install was.
+fn displaced(install: &str) {
+    fs::remove_dir_all(install).unwrap();
+    fs::create_dir(install).unwrap();
+    fs::write(format!("{install}/agent"), "mine").unwrap();
+}
+
+#[test]
+fn a_service_that_runs_is_stopped_before_its_directory_is_moved_and_started_in_the_one_that_comes()
+{
+    let machine = Machine::new();
+    let (install, _) = updated(&machine);
+    let service = Service::running(&machine, install, "true", "true");
+    displaced(install);
+    let shown = machine.run(["recover", install, "--from-disk"]).expect(9);
+    let told = "it runs, is stopped before that, and started afterwards";
+    assert!(shown.stdout.contains(told), "{}", shown.stdout);
+    assert!(service.log().is_empty() && service.runs());
+
+    let done = machine.run(["recover", install, "--from-disk", "--yes", "--json"]);
+    let report = done.expect(0).json();
+    assert_eq!(report["stops_service"], true);
+    assert_eq!(report["service_started"], true);
+    assert_eq!(service.log(), ["stop mine", "start one"]);
+    assert!(service.runs());
+}
+
+#[test]
+fn a_service_that_does_not_stop_keeps_its_directory_unless_somebody_else_cares_for_it() {
+    let machine = Machine::new();
+    let (install, _) = updated(&machine);
+    machine.settings(
+        install,
+        "[service]\nstop = [\"false\"]\nstart = [\"true\"]\nalive = [\"true\"]\n",
+    );
+    displaced(install);
+    let (tree, state) = (
+        Snapshot::of(install),
+        Snapshot::of(format!("{install}.cofferdam")),
+    );
+    let decide = ["recover", install, "--from-disk", "--yes", "--json"];
+    let refused = machine.run(decide).expect(9);
+    assert_eq!(refused.code(), "service-stop-failed");
+    assert_eq!(Snapshot::of(install), tree);
+    assert_eq!(Snapshot::of(format!("{install}.cofferdam")), state);
+
+    let report = machine.run(decide.into_iter().chain(["--no-service"]));
+    let report = report.expect(0).json();
+    assert_eq!(report["stops_service"], false);
+    assert_eq!(report["service_started"], false);
+    assert_eq!(machine.status(install)["service_owed"], false);
+}
+
+#[test]
+fn a_service_that_only_its_own_lost_program_could_ask_does_not_keep_the_install_from_coming_back() {
+    let machine = Machine::new();
+    let (install, _) = updated(&machine);
+    machine.settings(
+        install,
+        &format!(
+            "[service]\nstop = [\"{install}/agent\"]\nstart = [\"true\"]\nalive = [\"{install}/agent\"]\n"
+        ),
+    );
+    fs::remove_dir_all(install).unwrap();
+    let done = machine.run(["recover", install, "--from-disk", "--yes", "--json"]);
+    let report = done.expect(0).json();
+    assert_eq!(report["version"], "1.0.0");
+    assert_eq!(report["service_started"], true);
+}
+
 #[test]
 fn what_cannot_be_decided_is_refused_with_what_agrees_and_changes_nothing() {
     let machine = Machine::new();

@@ -64,6 +64,8 @@ pub struct Report {
     pub not_believed: Vec<NotBelieved>,
     /// Files that wait beside config files outside the install: for you to look at.
     pub waiting: Vec<String>,
+    /// The service runs, and is stopped while another directory is put at `dir`.
+    pub stops_service: bool,
     /// Whether the service was started.
     pub service_started: bool,
     /// What could not be recorded.
@@ -91,7 +93,7 @@ pub struct NotBelieved {
 }
 
 impl Report {
-    fn of(dir: &Path, decision: &Decision) -> Self {
+    fn of(dir: &Path, decision: &Decision, stops_service: bool) -> Self {
         let path = dir.display().to_string();
         let text = |version: &Option<semver::Version>| version.as_ref().map(ToString::to_string);
         Self {
@@ -123,6 +125,7 @@ impl Report {
                 })
                 .collect(),
             waiting: decision.waiting.clone(),
+            stops_service,
             service_started: false,
             warnings: Vec::new(),
             dir: path,
@@ -164,6 +167,11 @@ impl Report {
                 .iter()
                 .map(|path| format!("waits, and stays for you to look at: {path}")),
         );
+        if self.stops_service {
+            lines.push(
+                "service: it runs, is stopped before that, and started afterwards".to_owned(),
+            );
+        }
         lines.push("a new journal is written; nothing is removed".to_owned());
         lines.join("\n")
     }
@@ -172,14 +180,28 @@ impl Report {
 /// Looks, asks `agree` with the report, and does it when that says yes. Answers with what stands in the way of the end.
 ///
 /// # Errors
-/// The ordinary recovery is possible; nothing can be decided; busy. Nothing changed then. An error of the system on
-/// the way: the same command carries on.
+/// The ordinary recovery is possible; nothing can be decided; busy; the service does not stop. Nothing changed then. An
+/// error of the system on the way: the same command carries on.
 pub fn from_disk(
     request: &Request<'_>,
     agree: impl FnOnce(&Report) -> bool,
 ) -> Result<(Report, Option<Failure>), Failure> {
     let salvage = Salvage::look(request.dir, request.generation, &request.txid, request.now)?;
-    let mut report = Report::of(salvage.place().path(), salvage.decision());
+    let settings = salvage.settings().service.clone();
+    let service = settings.as_ref().map(Service::new).transpose()?;
+    // What answers may be a program of the install, which need not be there.
+    let runs = service.as_ref().map_or(Ok(true), Service::is_running);
+    // A program whose directory is moved away would go on in it, where nobody looks any more.
+    let stopping = service.filter(|_| {
+        !matches!(runs, Ok(false))
+            && request.service == OwedService::Start
+            && salvage.decision().moves_install()
+    });
+    let mut report = Report::of(
+        salvage.place().path(),
+        salvage.decision(),
+        stopping.is_some(),
+    );
     if !agree(&report) {
         let failure = Failure::new(
             Exit::NeedsPerson,
@@ -189,15 +211,26 @@ pub fn from_disk(
         );
         return Ok((report, Some(failure)));
     }
-    let runs = match &salvage.settings().service {
-        Some(settings) => Service::new(settings)?.is_running()?,
-        None => true,
-    };
-    let carried_out = salvage.act(!runs, request.now);
+    // Before: as it was found. After: the service does not run, which the same command sees when it comes again.
+    match stopping.as_ref().map(Service::stop) {
+        Some(Err(failure)) if runs.is_ok() => {
+            return Err(Failure {
+                exit: Exit::NeedsPerson,
+                help: format!(
+                    "{}; or stop the service by other means and say --no-service",
+                    failure.help
+                ),
+                ..failure
+            });
+        }
+        Some(Ok(()) | Err(_)) | None => {}
+    }
+    let service_owed = stopping.is_some() || !matches!(runs, Ok(true));
+    let carried_out = salvage.act(service_owed, request.now);
     let (mut ready, warnings) = carried_out.map_err(|error| match Failure::from(error) {
         failure if failure.code == "interrupted" => Failure {
             help: "run `recover DIR --from-disk` again when the cause is gone: it carries on, and until then there may be \
-                   no install"
+                   no install, and a service that was stopped stays so"
                 .to_owned(),
             ..failure
         },

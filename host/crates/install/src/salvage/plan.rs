@@ -55,6 +55,14 @@ pub struct Decision {
     pub(crate) journal: Journal,
 }
 
+impl Decision {
+    /// Whether another directory will stand at `DIR` than stands there now.
+    pub fn moves_install(&self) -> bool {
+        let mut spots = self.moves.iter().flat_map(|step| [&step.from, &step.to]);
+        spots.any(|spot| *spot == Spot::Install)
+    }
+}
+
 /// One move of a whole directory or file, to a name that is free.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
