@@ -63,3 +63,26 @@ pub(crate) fn open_file(dir: &Dir, name: &str, cap_bytes: u64) -> io::Result<Opt
     }
     Ok(Some(file))
 }
+
+#[cfg(test)]
+mod tests {
+    use rustix::io::Errno;
+
+    use super::is_damage;
+
+    #[test]
+    fn what_the_machine_refuses_to_tell_is_no_damage() {
+        for machine in [
+            Errno::IO,
+            Errno::MFILE,
+            Errno::NFILE,
+            Errno::NOMEM,
+            Errno::ACCESS,
+        ] {
+            assert!(!is_damage(&machine.into()), "{machine}");
+        }
+        for there in [Errno::NOENT, Errno::NOTDIR, Errno::LOOP] {
+            assert!(is_damage(&there.into()), "{there}");
+        }
+    }
+}
