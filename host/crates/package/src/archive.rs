@@ -23,7 +23,6 @@
 
 mod blobs;
 mod bytes_at;
-mod crc32;
 mod directory;
 mod error;
 mod header;
@@ -139,7 +138,7 @@ impl PackageFile {
 fn read_stored(file: &BytesAt, name: EntryName, entry: &Entry) -> Result<Vec<u8>, PackageError> {
     header::check_local(file, name, entry)?;
     let bytes = file.read_vec(entry.data_start(), entry.bytes())?;
-    if crc32::of(&bytes) != entry.crc32 {
+    if crc32fast::hash(&bytes) != entry.crc32 {
         return Err(StructureError::Checksum {
             name: name.to_string(),
         }

@@ -9,13 +9,17 @@ use std::io::BufRead as _;
 use std::io::BufReader;
 use std::io::Read;
 use std::io::Write;
+use std::sync::Mutex;
+use std::sync::MutexGuard;
+use std::sync::PoisonError;
 
-use flate2::Crc;
+use crc32fast::Hasher as Crc;
 use flate2::Decompress;
 use flate2::FlushDecompress;
 use flate2::Status;
 use zip::ZipArchive;
 use zip::read::ArchiveOffset;
+use zstd::zstd_safe::DCtx;
 
 use super::bytes_at::BytesAt;
 use super::bytes_at::Cursor;
@@ -35,6 +39,9 @@ pub(crate) struct Blobs {
     file: BytesAt,
     directory: Directory,
     limits: Limits,
+    /// Decoders that no thread uses now: making one asks the processor what it can do, which costs more than a
+    /// small blob where the processor is a virtual one.
+    decoders: Mutex<Vec<DCtx<'static>>>,
 }
 
 /// Bytes that one reader holds, once compressed and once not.
@@ -48,7 +55,12 @@ impl Blobs {
             file,
             directory,
             limits,
+            decoders: Mutex::default(),
         }
+    }
+
+    fn decoders(&self) -> MutexGuard<'_, Vec<DCtx<'static>>> {
+        self.decoders.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn bytes(&self, digest: &Digest) -> Option<u64> {
@@ -96,7 +108,7 @@ impl Blobs {
         if found != digest {
             return Err(PackageError::BlobDigest { digest, found });
         }
-        if crc.sum() != entry.crc32 {
+        if crc.finalize() != entry.crc32 {
             return Err(StructureError::Checksum { name: name() }.into());
         }
         Ok(copied)
@@ -124,7 +136,13 @@ impl Blobs {
         match entry.method {
             Method::Stored => reader.stored(data),
             Method::Deflate => reader.inflate(data),
-            Method::Zstd => reader.zstd(data),
+            Method::Zstd => {
+                let idle = self.decoders().pop();
+                let mut decoder = idle.unwrap_or_default();
+                let done = reader.zstd(data, &mut decoder);
+                self.decoders().push(decoder);
+                done
+            }
         }
     }
 
@@ -211,13 +229,13 @@ impl Reader<'_> {
         }
     }
 
-    /// The data was found to be one frame that fills the entry.
-    fn zstd(&mut self, data: Data<'_>) -> Result<(), PackageError> {
+    /// The data was found to be one frame that fills the entry. Whatever the decoder was used for, it begins anew.
+    fn zstd(&mut self, data: Data<'_>, decoder: &mut DCtx<'static>) -> Result<(), PackageError> {
         let corrupt = |source| PackageError::BlobCorrupt {
             digest: self.digest,
             source,
         };
-        let mut decoder = zstd::Decoder::with_buffer(data).map_err(corrupt)?;
+        let mut decoder = zstd::Decoder::with_context(data, decoder);
         let mut chunk = vec![0; self.chunk_bytes];
         loop {
             match decoder.read(&mut chunk) {

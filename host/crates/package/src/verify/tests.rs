@@ -311,6 +311,24 @@ fn a_writer_that_fails_is_not_the_package_s_fault() {
 }
 
 #[test]
+fn a_blob_that_was_given_up_half_way_leaves_nothing_behind_for_the_next() {
+    let signer = Signer::new();
+    let long: Vec<u8> = (0..300_000_u32)
+        .map(|at| (at.wrapping_mul(2_654_435_761) >> 24) as u8)
+        .collect();
+    let all = [long, b"short".to_vec()];
+    let bytes = package(&all, &[&signer], Compression::Zstd);
+    let package = verify(&bytes, &signer.ring()).unwrap();
+    for content in &all {
+        let mut full = [0_u8; 3];
+        let given_up = package.copy_blob(&Digest::of(&all[0]), &mut full.as_mut_slice());
+        assert_eq!(given_up.unwrap_err().code(), "blob-unwritable");
+        let whole = package.read_blob(&Digest::of(content), 1 << 20).unwrap();
+        assert_eq!(whole, *content);
+    }
+}
+
+#[test]
 fn every_truncation_is_refused() {
     let signer = Signer::new();
     let bytes = package(&contents(), &[&signer], Compression::Zstd);
