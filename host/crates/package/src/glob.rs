@@ -6,9 +6,11 @@
 //! same to everyone. Matching walks a set of positions, one bit each, so its time is bounded by
 //! pattern × text and no pattern can make it explode.
 
+mod any_of;
 mod key;
 mod parts;
 
+pub use any_of::AnyOf;
 pub use key::KeyGlob;
 pub use key::KeyGlobSet;
 
@@ -23,6 +25,7 @@ use serde::de::Error as _;
 use crate::path::PayloadPath;
 use crate::path::is_control;
 use crate::path::shown;
+use any_of::Pattern;
 use parts::Part;
 
 /// Bytes of one pattern. Stops slow matching.
@@ -220,74 +223,37 @@ impl<'de> Deserialize<'de> for Glob {
     }
 }
 
-/// Patterns of which one must match.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct GlobSet(Vec<Glob>);
+impl Pattern for Glob {
+    fn parse(text: &str) -> Result<Self, GlobError> {
+        Self::parse(text)
+    }
+
+    fn matches(&self, path: &str) -> bool {
+        self.matches(path)
+    }
+
+    fn as_str(&self) -> &str {
+        self.as_str()
+    }
+}
+
+/// Patterns over paths of which one must match; `""` is the root.
+pub type GlobSet = AnyOf<Glob>;
 
 impl GlobSet {
-    /// A set of patterns that are already read. An empty set matches nothing.
-    pub fn new(globs: Vec<Glob>) -> Self {
-        Self(globs)
-    }
-
-    /// Reads a set of patterns.
-    ///
-    /// # Errors
-    ///
-    /// Refuses a malformed pattern, and more than [`MAX_GLOBS`].
-    pub fn parse(patterns: &[String]) -> Result<Self, GlobError> {
-        if let Some(pattern) = patterns.get(MAX_GLOBS) {
-            return Err(GlobError::new(pattern, GlobRule::TooMany));
-        }
-        patterns
-            .iter()
-            .map(|pattern| Glob::parse(pattern))
-            .collect::<Result<_, _>>()
-            .map(Self)
-    }
-
-    /// Whether one of the patterns stands for this path; `""` is the root.
-    pub fn matches(&self, path: &str) -> bool {
-        self.0.iter().any(|glob| glob.matches(path))
-    }
-
     /// Whether one of the patterns may stand for something at or below this directory.
     pub fn leads_to(&self, directory: &str) -> bool {
-        self.0.iter().any(|glob| glob.leads_to(directory))
+        self.iter().any(|glob| glob.leads_to(directory))
     }
 
     /// Whether this path lies below the [`Glob::directory`] of one of the patterns.
     pub fn is_above(&self, path: &str) -> bool {
-        self.0.iter().any(|glob| glob.is_above(path))
+        self.iter().any(|glob| glob.is_above(path))
     }
 
     /// Whether the [`Glob::directory`] of one of the patterns is this directory or lies below it.
     pub fn begins_in(&self, directory: &str) -> bool {
-        self.0.iter().any(|glob| glob.begins_in(directory))
-    }
-
-    /// Whether there is no pattern.
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
-    /// The patterns, as given.
-    pub fn iter(&self) -> std::slice::Iter<'_, Glob> {
-        self.0.iter()
-    }
-
-    /// The patterns' texts, as given.
-    pub fn patterns(&self) -> Vec<String> {
-        self.0.iter().map(|glob| glob.text.clone()).collect()
-    }
-}
-
-impl<'a> IntoIterator for &'a GlobSet {
-    type Item = &'a Glob;
-    type IntoIter = std::slice::Iter<'a, Glob>;
-
-    fn into_iter(self) -> Self::IntoIter {
-        self.iter()
+        self.iter().any(|glob| glob.begins_in(directory))
     }
 }
 

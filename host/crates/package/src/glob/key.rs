@@ -8,11 +8,12 @@
 
 use std::fmt;
 
+use super::AnyOf;
 use super::GlobError;
 use super::GlobRule;
 use super::MAX_GLOB_BYTES;
 use super::MAX_GLOB_PARTS;
-use super::MAX_GLOBS;
+use super::any_of::Pattern;
 use super::parts;
 use super::parts::Part;
 use crate::path::is_control;
@@ -95,61 +96,22 @@ impl fmt::Display for KeyGlob {
     }
 }
 
-/// Patterns over keys of which one must match.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct KeyGlobSet(Vec<KeyGlob>);
-
-impl KeyGlobSet {
-    /// A set of patterns that are already read. An empty set matches nothing.
-    pub fn new(globs: Vec<KeyGlob>) -> Self {
-        Self(globs)
+impl Pattern for KeyGlob {
+    fn parse(text: &str) -> Result<Self, GlobError> {
+        Self::parse(text)
     }
 
-    /// Reads a set of patterns.
-    ///
-    /// # Errors
-    ///
-    /// Refuses a malformed pattern, and more than [`MAX_GLOBS`].
-    pub fn parse(patterns: &[String]) -> Result<Self, GlobError> {
-        if let Some(pattern) = patterns.get(MAX_GLOBS) {
-            return Err(GlobError::new(pattern, GlobRule::TooMany));
-        }
-        patterns
-            .iter()
-            .map(|pattern| KeyGlob::parse(pattern))
-            .collect::<Result<_, _>>()
-            .map(Self)
+    fn matches(&self, key: &str) -> bool {
+        self.matches(key)
     }
 
-    /// Whether one of the patterns stands for this key: `agent:server.port` or `server.port`.
-    pub fn matches(&self, key: &str) -> bool {
-        self.0.iter().any(|glob| glob.matches(key))
-    }
-
-    /// Whether there is no pattern.
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
-    /// The patterns, as given.
-    pub fn iter(&self) -> std::slice::Iter<'_, KeyGlob> {
-        self.0.iter()
-    }
-
-    /// The patterns' texts, as given.
-    pub fn patterns(&self) -> Vec<String> {
-        self.0.iter().map(|glob| glob.text.clone()).collect()
+    fn as_str(&self) -> &str {
+        self.as_str()
     }
 }
 
-impl<'a> IntoIterator for &'a KeyGlobSet {
-    type Item = &'a KeyGlob;
-    type IntoIter = std::slice::Iter<'a, KeyGlob>;
-
-    fn into_iter(self) -> Self::IntoIter {
-        self.iter()
-    }
-}
+/// Patterns over keys, `agent:server.port` or `server.port`, of which one must match.
+pub type KeyGlobSet = AnyOf<KeyGlob>;
 
 enum KeyPart {
     Bare(String),
