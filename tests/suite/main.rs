@@ -20,6 +20,7 @@ mod confinement;
 mod crash;
 mod file_systems;
 mod from_disk;
+mod from_disk_service;
 mod full_disk;
 mod guests;
 mod harness;

@@ -57,6 +57,20 @@ fn a_version_that_lacks_the_command_that_is_to_be_asked_is_left_all_the_same() {
 }
 
 #[test]
+fn where_no_version_starts_the_message_says_that_the_old_one_does_not_run() {
+    let machine = Machine::new();
+    let (install, new, _) = packages(&machine, "false", "");
+    let ran = machine.apply(install, &new).expect(7);
+    let failure = &ran.json()["error"];
+    let message = failure["message"].as_str().unwrap();
+    let told = "; the service of the old generation does not start: ";
+    assert!(message.contains(told), "{message}");
+    let status = machine.status(install);
+    assert_eq!(status["version"], "1.0.0");
+    assert_eq!(status["service_owed"], true);
+}
+
+#[test]
 fn a_version_that_lacks_the_program_of_its_service_is_taken_back_and_condemned() {
     let machine = Machine::new();
     let old = machine

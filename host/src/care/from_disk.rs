@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Decides by what is there which generation is live, when the journal cannot say: shown first, then asked, then done.
 
+mod pause;
+
 use std::path::Path;
 
 use cofferdam_install::Comparison;
@@ -13,6 +15,11 @@ use crate::failure::Exit;
 use crate::failure::Failure;
 use crate::update::service;
 use crate::update::service::Service;
+use pause::Pause;
+use pause::still_needs_a_person;
+
+/// Nobody agreed, so nothing was done.
+pub const NOT_AGREED: &str = "from-disk-not-agreed";
 
 /// What is asked for.
 #[derive(Debug)]
@@ -64,7 +71,7 @@ pub struct Report {
     pub not_believed: Vec<NotBelieved>,
     /// Files that wait beside config files outside the install: for you to look at.
     pub waiting: Vec<String>,
-    /// The service runs, and is stopped while another directory is put at `dir`.
+    /// The service is stopped while another directory is put at `dir`, and started there.
     pub stops_service: bool,
     /// Whether the service was started.
     pub service_started: bool,
@@ -168,20 +175,18 @@ impl Report {
                 .map(|path| format!("waits, and stays for you to look at: {path}")),
         );
         if self.stops_service {
-            lines.push(
-                "service: it runs, is stopped before that, and started afterwards".to_owned(),
-            );
+            lines.push("service: it is stopped before that, and started afterwards".to_owned());
         }
         lines.push("a new journal is written; nothing is removed".to_owned());
         lines.join("\n")
     }
 }
 
-/// Looks, asks `agree` with the report, and does it when that says yes. Answers with what stands in the way of the end.
+/// Looks, asks `agree` with the report, and does it when that says yes. Answers with what stands in the way of the end:
+/// the same command carries on then, or begins again.
 ///
 /// # Errors
-/// The ordinary recovery is possible; nothing can be decided; busy; the service does not stop. Nothing changed then. An
-/// error of the system on the way: the same command carries on.
+/// The ordinary recovery is possible; nothing can be decided; busy. Nothing changed then.
 pub fn from_disk(
     request: &Request<'_>,
     agree: impl FnOnce(&Report) -> bool,
@@ -189,63 +194,78 @@ pub fn from_disk(
     let salvage = Salvage::look(request.dir, request.generation, &request.txid, request.now)?;
     let settings = salvage.settings().service.clone();
     let service = settings.as_ref().map(Service::new).transpose()?;
-    // What answers may be a program of the install, which need not be there.
-    let runs = service.as_ref().map_or(Ok(true), Service::is_running);
-    // A program whose directory is moved away would go on in it, where nobody looks any more.
-    let stopping = service.filter(|_| {
-        !matches!(runs, Ok(false))
-            && request.service == OwedService::Start
-            && salvage.decision().moves_install()
-    });
+    let moves_under_service = service.is_some()
+        && request.service == OwedService::Start
+        && salvage.decision().moves_install();
     let mut report = Report::of(
         salvage.place().path(),
         salvage.decision(),
-        stopping.is_some(),
+        moves_under_service,
     );
     if !agree(&report) {
         let failure = Failure::new(
             Exit::NeedsPerson,
-            "from-disk-not-agreed",
+            NOT_AGREED,
             "nothing was changed: nobody agreed to what would be done",
             "run it on a terminal and answer, or say --yes",
         );
         return Ok((report, Some(failure)));
     }
-    // Before: as it was found. After: the service does not run, which the same command sees when it comes again.
-    match stopping.as_ref().map(Service::stop) {
-        Some(Err(failure)) if runs.is_ok() => {
+    let failure = carry_out(request, salvage, service.as_ref(), &mut report).err();
+    Ok((report, failure.map(still_needs_a_person)))
+}
+
+/// Does what was agreed to. Where it fails, the report says whether it was done all the same.
+fn carry_out(
+    request: &Request<'_>,
+    salvage: Salvage,
+    service: Option<&Service<'_>>,
+    report: &mut Report,
+) -> Result<(), Failure> {
+    let pause = match service.filter(|_| report.stops_service) {
+        Some(service) => {
+            let (directory, owed) = (salvage.place().path(), salvage.decision().service_owed());
+            Some(Pause::begin(service, directory, owed)?)
+        }
+        None => None,
+    };
+    let is_down = match service {
+        // One that only its own lost program could ask is started: twice does no harm.
+        Some(service) => {
+            pause.is_some() || (service.can_be_asked() && pause::runs(service)? != Some(true))
+        }
+        None => false,
+    };
+    let (mut ready, warnings) = match salvage.act(is_down, request.now).map_err(Failure::from) {
+        Ok(done) => done,
+        Err(failure) if failure.code == "interrupted" => {
             return Err(Failure {
-                exit: Exit::NeedsPerson,
-                help: format!(
-                    "{}; or stop the service by other means and say --no-service",
-                    failure.help
-                ),
+                help: "run `recover DIR --from-disk` again when the cause is gone: it carries on, and until then there may \
+                       be no install, and a service that was stopped stays so"
+                    .to_owned(),
                 ..failure
             });
         }
-        Some(Ok(()) | Err(_)) | None => {}
-    }
-    let service_owed = stopping.is_some() || !matches!(runs, Ok(true));
-    let carried_out = salvage.act(service_owed, request.now);
-    let (mut ready, warnings) = carried_out.map_err(|error| match Failure::from(error) {
-        failure if failure.code == "interrupted" => Failure {
-            help: "run `recover DIR --from-disk` again when the cause is gone: it carries on, and until then there may be \
-                   no install, and a service that was stopped stays so"
-                .to_owned(),
-            ..failure
-        },
-        failure => failure,
-    })?;
+        Err(failure) => {
+            return Err(match &pause {
+                Some(pause) => pause.give_up(failure),
+                None => failure,
+            });
+        }
+    };
     report.done = true;
     report.warnings = warnings;
+    report
+        .warnings
+        .extend(pause.and_then(|pause| pause.warning));
     if ready.journal().service_owed {
         match request.service {
             OwedService::Leave => ready.service_started()?,
-            OwedService::Start => match service::start_owed(&mut ready) {
-                Ok(()) => report.service_started = true,
-                Err(failure) => return Ok((report, Some(failure))),
-            },
+            OwedService::Start => {
+                service::start_owed(&mut ready)?;
+                report.service_started = true;
+            }
         }
     }
-    Ok((report, None))
+    Ok(())
 }

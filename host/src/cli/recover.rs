@@ -132,10 +132,11 @@ fn decide(
     for warning in &report.warnings {
         screen.note("warning", warning);
     }
-    let outcome = match (report.done, report.service_started) {
-        (false, _) => "nothing was changed",
-        (true, false) => "done",
-        (true, true) => "done; the service was started",
+    let outcome = match (&failure, report.done, report.service_started) {
+        (Some(failure), false, _) if failure.code == from_disk::NOT_AGREED => "nothing was changed",
+        (_, false, _) => "not done",
+        (_, true, false) => "done",
+        (_, true, true) => "done; the service was started",
     };
     Ok(Reply {
         json: super::facts(&report)?,

@@ -137,7 +137,7 @@ impl<'a> Downtime<'a> {
         if *live {
             return Ok(());
         }
-        match preflight::wait_until_unused(transaction.install(), service) {
+        match preflight::wait_until_unused(transaction.install().place().path(), service) {
             Err(failure) if self.going_back => {
                 watch.note(&format!("going back all the same: {}", failure.message));
                 Ok(())

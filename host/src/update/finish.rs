@@ -231,9 +231,16 @@ fn roll_back(
             ));
         }
     };
-    if let Err(unstarted) = downtime.end(&mut ready, update.watch) {
-        warnings.push(format!("the service of the old generation: {unstarted}"));
-    }
+    let failure = match downtime.end(&mut ready, update.watch) {
+        Ok(()) => failure,
+        Err(unstarted) => Failure {
+            message: format!(
+                "{}; the service of the old generation does not start: {unstarted}",
+                failure.message
+            ),
+            ..failure
+        },
+    };
     let back = Entry {
         at_unix_s: crate::ambient::now_unix_s(),
         txid: Some(back_txid(request)),

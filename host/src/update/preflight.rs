@@ -4,6 +4,8 @@
 //! A refusal here has touched nothing but the lock. What depends on the trees (space, state in the way)
 //! is decided next, in `build`, before the first byte is written.
 
+use std::path::Path;
+
 use cofferdam_install::Install;
 use cofferdam_install::TxKind;
 use cofferdam_package::glob::GlobSet;
@@ -145,10 +147,10 @@ pub fn config_files(
 ///
 /// # Errors
 /// `in-use`: the `stop` command came back, and processes still use the install.
-pub fn wait_until_unused(install: &Install, service: &Service<'_>) -> Result<(), Failure> {
+pub fn wait_until_unused(directory: &Path, service: &Service<'_>) -> Result<(), Failure> {
     let mut left = Vec::new();
     let unused = service.wait_for_the_end(|| {
-        left = cofferdam_tree::preflight::in_use(install.place().path())?.holders;
+        left = cofferdam_tree::preflight::in_use(directory)?.holders;
         left.retain(|holder| ["exe", "fd"].contains(&holder.how));
         Ok(left.is_empty())
     })?;

@@ -24,6 +24,9 @@ use crate::failure::Failure;
 /// How much of what a service printed is kept for the health steps and for the failure's details.
 const OUTPUT_KEPT_BYTES: usize = 64 * 1024;
 
+/// The `alive` command cannot be run, so nothing is known.
+pub const ALIVE_UNUSABLE: &str = "service-alive-unusable";
+
 /// How often `alive` is asked while the service settles.
 const ALIVE_EVERY: Duration = Duration::from_millis(100);
 
@@ -48,16 +51,26 @@ impl<'a> Service<'a> {
     /// Whether the service runs now. Without an `alive` command it is taken to run.
     ///
     /// # Errors
-    /// The `alive` command could not be started at all.
+    /// `service-alive-unusable`: there is no such command; an error of the machine.
     pub fn is_running(&self) -> Result<bool, Failure> {
         match &self.settings.alive {
             None => Ok(true),
             Some(alive) => match run(alive, self.settings.start_timeout, &self.output)? {
                 Ended::Exited(status) => Ok(status.success()),
                 Ended::TimedOut(_) => Ok(false),
-                Ended::NotRun(error) => Err(cannot_run(&alive.join(" "), &error)),
+                Ended::NotRun(error) => Err(Failure::new(
+                    Exit::Refused,
+                    ALIVE_UNUSABLE,
+                    format!("`{}` cannot be run: {error}", alive.join(" ")),
+                    "correct `alive` under [service] in install.toml: it exits with 0 while the service runs",
+                )),
             },
         }
+    }
+
+    /// Whether there is an `alive` command.
+    pub fn can_be_asked(&self) -> bool {
+        self.settings.alive.is_some()
     }
 
     /// Stops the service and waits until its `stop` command has ended.
@@ -230,7 +243,8 @@ async fn run_within(command: &[String], limit: Duration, output: &File) -> Resul
             "give the command as a list: stop = [\"systemctl\", \"stop\", \"NAME\"]",
         )
     })?;
-    let cannot = |error: std::io::Error| cannot_run(program, &error);
+    let cannot =
+        |error: std::io::Error| Failure::io(format!("service command `{program}`"), &error);
     let stdout = output.try_clone().map_err(cannot)?;
     let stderr = output.try_clone().map_err(cannot)?;
     let spawned = tokio::process::Command::new(program)
@@ -260,14 +274,17 @@ async fn run_within(command: &[String], limit: Duration, output: &File) -> Resul
     }
 }
 
-fn cannot_run(program: &str, error: &std::io::Error) -> Failure {
-    Failure::io(format!("service command `{program}`"), error)
-}
-
 fn is_no_program(error: &std::io::Error) -> bool {
     matches!(
         Errno::from_io_error(error),
-        Some(Errno::NOENT | Errno::NOTDIR | Errno::ACCESS | Errno::NOEXEC | Errno::LOOP)
+        Some(
+            Errno::NOENT
+                | Errno::NOTDIR
+                | Errno::ACCESS
+                | Errno::NOEXEC
+                | Errno::LOOP
+                | Errno::NAMETOOLONG
+        )
     )
 }
 

@@ -83,11 +83,17 @@ impl Salvage {
         } = match journals(&place)? {
             Before::CutOff(marker) => {
                 let (old, is_ahead) = (marker.old.clone(), marker.is_ahead);
+                let decision = marker.decision();
+                if let Some(other) = wanted.filter(|wanted| *wanted != decision.live) {
+                    return Err(InstallError::FromDiskUndecided {
+                        undecided: decision.instead_of(other),
+                    });
+                }
                 return Ok(Self {
                     place,
                     settings,
                     lock,
-                    decision: marker.decision(),
+                    decision,
                     old,
                     is_ahead,
                 });

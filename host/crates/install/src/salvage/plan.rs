@@ -61,6 +61,24 @@ impl Decision {
         let mut spots = self.moves.iter().flat_map(|step| [&step.from, &step.to]);
         spots.any(|spot| *spot == Spot::Install)
     }
+
+    /// Why a decision that was cut off is not given up for another one.
+    pub(crate) fn instead_of(self, wanted: u64) -> Undecided {
+        Undecided {
+            reason: format!(
+                "that generation {} is to be live was decided before, and cut off: carry on without `--generation`, then \
+                 go to generation {wanted} with `rollback`",
+                self.live
+            ),
+            compared: self.compared,
+            not_believed: self.not_believed,
+        }
+    }
+
+    /// Whether the service was stopped before, for a transaction or for this.
+    pub fn service_owed(&self) -> bool {
+        self.journal.service_owed
+    }
 }
 
 /// One move of a whole directory or file, to a name that is free.

@@ -22,9 +22,12 @@ fn a_choice_that_was_made_is_carried_on_wherever_it_was_cut_off() {
         if !struck {
             break;
         }
+        let another = look(&world, Some(1)).map(drop);
         match from_disk(&world, None) {
             Ok(decision) => {
                 assert_eq!(decision.live, 2, "cut off at {number}");
+                // Another choice is not taken for this one.
+                assert_eq!(another.unwrap_err().code(), "from-disk-undecided");
                 carried_on += 1;
             }
             // Nothing was decided yet, or all is done.
