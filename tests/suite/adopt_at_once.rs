@@ -166,3 +166,26 @@ fn an_install_under_care_is_not_adopted_again_whoever_works_on_it() {
     let agent = fs::read_to_string(Path::new(unadopted.install).join("agent"));
     assert_eq!(agent.unwrap(), "two");
 }
+
+#[test]
+fn what_holds_an_install_is_not_adopted() {
+    let machine = Machine::new();
+    let old = machine.source("1.0.0").file("agent", "one").pack();
+    let install = machine.adopted(&old);
+    let above = Path::new(install).parent().unwrap();
+    let before = Snapshot::of(above);
+    let key = machine.str("acme.pub");
+    let adopt = [
+        "adopt",
+        above.to_str().unwrap(),
+        "--trust",
+        key,
+        "--id",
+        "all",
+        "--json",
+    ];
+    let refused = machine.run(adopt).expect(4);
+    assert_eq!(refused.code(), "holds-install");
+    assert!(refused.stdout.contains(install), "{}", refused.stdout);
+    assert_eq!(Snapshot::of(above), before);
+}

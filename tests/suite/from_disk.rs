@@ -110,6 +110,51 @@ fn somebody_elses_directory_in_the_way_is_set_aside_and_the_kept_tree_comes_back
 }
 
 #[test]
+fn how_an_old_generation_was_edited_makes_no_other_edit_its_own() {
+    let machine = Machine::new();
+    let old = machine.source("1.0.0").file("agent", "one").pack();
+    let new = machine.source("1.1.0").file("agent", "two").pack();
+    let install = machine.adopted(&old);
+    let agent = format!("{install}/agent");
+    fs::write(&agent, "one, edited").unwrap();
+    machine.apply(install, &new).expect(0);
+    fs::write(&agent, "two, edited").unwrap();
+    fs::write(journal(install), "cut").unwrap();
+    let decide = ["recover", install, "--from-disk", "--yes", "--json"];
+    let done = machine.run(decide).expect(0).json();
+    // Nobody's, as far as its files tell, while one kept tree is as it was left.
+    assert_eq!(done["generation"], 1, "{done}");
+    assert_eq!(fs::read_to_string(&agent).unwrap(), "one, edited");
+    let aside = done["moves"][0]["to"].as_str().unwrap();
+    assert_eq!(
+        fs::read_to_string(format!("{aside}/agent")).unwrap(),
+        "two, edited"
+    );
+}
+
+#[test]
+fn a_generation_that_a_rollback_made_and_that_proved_healthy_stays_one_to_go_back_to() {
+    let machine = Machine::new();
+    let (install, next) = updated(&machine);
+    machine.run(["rollback", install, "--keep-state"]).expect(0);
+    machine.apply(install, &next).expect(0);
+    fs::write(journal(install), "cut").unwrap();
+    machine
+        .run(["recover", install, "--from-disk", "--yes"])
+        .expect(0);
+    let generations = machine.status(install)["generations"].clone();
+    let made = generations
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|one| one["number"] == 3)
+        .unwrap();
+    assert_eq!(made["confirmed"], true, "{generations}");
+    machine.run(["rollback", install]).expect(0);
+    assert_eq!(machine.status(install)["generation"], 3);
+}
+
+#[test]
 fn what_cannot_be_decided_is_refused_with_what_agrees_and_changes_nothing() {
     let machine = Machine::new();
     let old = machine

@@ -355,3 +355,23 @@ fn release_leaves_the_install_and_takes_the_state_directory_away() {
         "not-adopted"
     );
 }
+
+#[test]
+fn a_rollback_to_a_generation_that_was_edited_says_so() {
+    let machine = Machine::new();
+    let old = machine.source("1.0.0").file("agent", "one").pack();
+    let new = machine.source("1.1.0").file("agent", "two").pack();
+    let install = machine.adopted(&old);
+    fs::remove_file(format!("{install}/agent")).unwrap();
+    machine.apply(install, &new).expect(0);
+    let back = machine
+        .run(["rollback", install, "--json"])
+        .expect(0)
+        .json();
+    let warning = back["warnings"][0].as_str().unwrap();
+    assert!(
+        warning.starts_with("1 managed files are not as"),
+        "{warning}"
+    );
+    machine.run(["verify", install]).expect(4);
+}

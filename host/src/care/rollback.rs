@@ -124,7 +124,7 @@ pub fn rollback(
             finish::back(ready, rollback, &mut downtime, watch)?
         }
     };
-    let mut warnings = Vec::new();
+    let mut warnings = differing(request, &ready);
     let mut service = None;
     if let Err(unstarted) = downtime.end(&mut ready, watch) {
         service = Some(Failure {
@@ -143,6 +143,7 @@ pub fn rollback(
         "from": from,
         "generation": ready.journal().live,
         "version": live_version(&ready),
+        "confirmed": ready.journal().is_confirmed(),
         "state": match request.state {
             State::RefuseIfChanged => "unchanged",
             State::DiscardChanges => "discarded",
@@ -167,6 +168,16 @@ pub fn rollback(
         warnings,
     };
     Ok((rolled, service))
+}
+
+/// What had been edited when the generation was left comes back as it was.
+fn differing(request: &Request, ready: &Ready) -> Vec<String> {
+    match (request.state, ready.install().left_with()) {
+        (State::Keep, _) | (_, 0) => Vec::new(),
+        (State::RefuseIfChanged | State::DiscardChanges, differing) => vec![format!(
+            "{differing} managed files are not as they were installed, as when this generation was left: see `verify`"
+        )],
+    }
 }
 
 fn live_version(ready: &Ready) -> Option<String> {

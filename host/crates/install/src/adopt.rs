@@ -114,6 +114,14 @@ pub enum AdoptError {
         /// The install that it is a part of.
         install: PathBuf,
     },
+    /// Another install is a part of it.
+    #[error("`{install}` lies inside `{path}`, and is under care")]
+    HoldsInstall {
+        /// The directory.
+        path: PathBuf,
+        /// The install in it.
+        install: PathBuf,
+    },
     /// Its parent is on another file system, or it is a subvolume of its own.
     #[error(
         "`{path}` is on another file system, or in another subvolume, than the directory that \
@@ -152,6 +160,7 @@ impl AdoptError {
             Self::Place(error) => error.code(),
             Self::AlreadyAdopted { .. } => "already-adopted",
             Self::InsideInstall { .. } => "inside-install",
+            Self::HoldsInstall { .. } => "holds-install",
             Self::DifferentFileSystem { .. } => "different-file-system",
             Self::MoveUnsupported { .. } => "move-unsupported",
             Self::Glob(_) => "settings-invalid",
@@ -251,6 +260,19 @@ fn refuse_existing(site: &Site) -> Result<(), AdoptError> {
     Ok(())
 }
 
+/// An update would exchange the tree with other installs in it, and leave what they record behind.
+fn refuse_installs_below(site: &Site, live: &LiveTree) -> Result<(), AdoptError> {
+    let journal = format!("{}/{}", layout::STATE_SUFFIX, layout::JOURNAL);
+    let mut below = live.paths().filter_map(|path| path.strip_suffix(&journal));
+    match below.next() {
+        None => Ok(()),
+        Some(install) => Err(AdoptError::HoldsInstall {
+            path: site.path.clone(),
+            install: site.path.join(install),
+        }),
+    }
+}
+
 fn refuse_other_file_system(site: &Site, live: &Dir) -> Result<(), AdoptError> {
     let device = |dir: &Dir| {
         rustix::fs::statat(dir, ".", AtFlags::empty())
@@ -289,6 +311,7 @@ fn build(
     if let Some(odd) = walked.odd().first() {
         return Err(odd.clone().into_error().into());
     }
+    refuse_installs_below(site, &walked)?;
     refuse_files_of_others(&walked)?;
     let manifest = match &request.source {
         AdoptSource::Package(package) => Some(package.manifest()),

@@ -35,7 +35,8 @@ const SHOWN: usize = 5;
 pub struct Agreement {
     /// Files and symlinks that the package owns.
     pub managed: usize,
-    /// How many of them are there with the same content, or differ as was known when the generation was left.
+    /// How many of them are there with the same content; of a tree that is kept at its place, also those that
+    /// differ as was known when the generation was left.
     pub agreeing: usize,
     /// State files of the inventory; only counted where nothing is managed.
     pub state: usize,
@@ -134,7 +135,7 @@ pub(crate) fn whose_live_tree(place: &Place, journal: &Journal, found: InodeId) 
 fn compared(place: &Place, journal: &Journal) -> Result<LiveIs, InstallError> {
     let inventory = generation::read_inventory(place, journal.live)?;
     let tree = read_tree(place)?;
-    let own = Agreement::of(&tree, &inventory, &left(place, journal.live))?;
+    let own = Agreement::of(&tree, &inventory, &Known::default())?;
     if own.is_full() {
         return Ok(LiveIs::AsSealed { differing: 0 });
     }
@@ -145,7 +146,7 @@ fn compared(place: &Place, journal: &Journal) -> Result<LiveIs, InstallError> {
         let Ok(inventory) = generation::read_inventory(place, other) else {
             continue;
         };
-        let theirs = Agreement::of(&tree, &inventory, &left(place, other))?;
+        let theirs = Agreement::of(&tree, &inventory, &Known::default())?;
         if theirs.managed > 0 && theirs.is_full() {
             return Ok(LiveIs::Another { generation: other });
         }

@@ -76,6 +76,10 @@ pub const CODES: &[(&str, &str)] = &[
         "see the records from a sound one on with `history --from N`; updates go on, and the damage stays to be seen",
     ),
     (
+        "holds-install",
+        "name a directory that holds no install, or `release` that one first",
+    ),
+    (
         "inside-install",
         "name the install that it is a part of, or a directory outside",
     ),

@@ -12,6 +12,7 @@ use cofferdam_tree::inventory::Inventory;
 use cofferdam_tree::verify::Drift;
 use cofferdam_tree::verify::Scope;
 
+use crate::agreement::left;
 use crate::error::Doing as _;
 use crate::error::InstallError;
 use crate::generation;
@@ -56,6 +57,11 @@ impl Install {
                 return found;
             }
         }
+    }
+
+    /// How many managed paths of the live generation differed when it was last left; none where it never was.
+    pub fn left_with(&self) -> usize {
+        left(&self.place, self.journal.live).drift.len()
     }
 
     fn compare(

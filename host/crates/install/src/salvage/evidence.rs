@@ -213,6 +213,9 @@ impl Told {
                         {
                             told.floor = version();
                         }
+                        if body.get("confirmed").and_then(Value::as_bool) == Some(true) {
+                            told.confirmed.insert(number);
+                        }
                     }
                 }
                 RecordKind::Confirm => {

@@ -27,6 +27,7 @@ use crate::building::check_txid;
 use crate::error::Doing as _;
 use crate::error::InstallError;
 use crate::generation;
+use crate::generation::Known;
 use crate::history;
 use crate::history::HistoryError;
 use crate::journal::Journal;
@@ -355,7 +356,14 @@ fn standing(
     let tree = LiveTree::read(&dir, &settings.live)?;
     let mut agreement = BTreeMap::new();
     for (number, inventory) in inventories {
-        let compared = Agreement::of(&tree, inventory, &left(place, *number))?;
+        // How a tree had been edited when its generation was left says nothing of a tree elsewhere: any other
+        // edit would agree as well.
+        let known = if *spot == Spot::Tree(*number) {
+            left(place, *number)
+        } else {
+            Known::default()
+        };
+        let compared = Agreement::of(&tree, inventory, &known)?;
         agreement.insert(*number, compared);
     }
     Ok(Standing::Tree(Tree { inode, agreement }))

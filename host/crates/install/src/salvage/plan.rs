@@ -66,8 +66,8 @@ impl Decision {
     pub(crate) fn instead_of(self, wanted: u64) -> Undecided {
         Undecided {
             reason: format!(
-                "that generation {} is to be live was decided before, and cut off: carry on without `--generation`, then \
-                 go to generation {wanted} with `rollback`",
+                "that generation {} is to be live, and not {wanted}, was decided before, and cut off: carry on without \
+                 `--generation`",
                 self.live
             ),
             compared: self.compared,
