@@ -419,6 +419,14 @@ fn a_history_that_was_changed_anywhere_is_found_out() {
     }
     fs::remove_file(&path).unwrap();
     assert_eq!(verify("1").expect(9).code(), "history-cut");
+    fs::write(&path, [adopted, step].concat()).unwrap();
+    let rest = verify("1").expect(9).json();
+    assert_eq!(
+        rest["records"].as_array().unwrap().len(),
+        2,
+        "what is left is shown"
+    );
+    assert_eq!(rest["verified"], false);
 
     // Life goes on, and what was lost stays to be seen.
     fs::write(&path, [adopted, step].concat()).unwrap();

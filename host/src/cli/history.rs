@@ -9,12 +9,13 @@ use crate::care::history;
 use crate::cli::render;
 use crate::cli::reply::Reply;
 use crate::cli::reply::Screen;
+use crate::failure::Exit;
 use crate::failure::Failure;
 
 /// Show what was done to an install, transaction by transaction and step by step
 ///
 /// Each record holds the hash of the one before it, and the journal knows the last one. `--verify` checks
-/// the whole chain: a record that was changed, moved or taken out, at the end too, is told by its number.
+/// the whole chain: a record that was changed, moved or taken out, at the end too, is told by its line or the next.
 /// Root could write a new chain; note the digest of the last record elsewhere to notice that.
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
@@ -33,14 +34,16 @@ pub(super) struct Arguments {
 /// # Errors
 /// The history cannot be read or, with `--verify`, is not whole.
 pub(super) fn run(arguments: &Arguments, _screen: &Screen) -> Result<Reply, Failure> {
-    let history = history::history(&arguments.dir, arguments.from, arguments.verify)?;
+    let (history, failure) = history::history(&arguments.dir, arguments.from, arguments.verify)?;
     let text = render::history(&history);
-    Ok(Reply::done(
-        json!({
+    Ok(Reply {
+        json: json!({
             "records": super::facts(&history.records)?,
             "end": history.end,
             "verified": history.verified,
         }),
         text,
-    ))
+        exit: failure.as_ref().map_or(Exit::Done, |failure| failure.exit),
+        failure,
+    })
 }

@@ -126,8 +126,14 @@ fn decide(
         service,
         now: crate::ambient::now_unix_s(),
     };
+    let mut was_shown = false;
     let (report, failure) = from_disk::from_disk(&request, |report| {
-        arguments.yes || screen.agrees(&report.text(), "Do this?")
+        if arguments.yes {
+            return true;
+        }
+        let answer = screen.asks(&report.text(), "Do this?");
+        was_shown = answer.is_some();
+        answer == Some(true)
     })?;
     for warning in &report.warnings {
         screen.note("warning", warning);
@@ -140,7 +146,11 @@ fn decide(
     };
     Ok(Reply {
         json: super::facts(&report)?,
-        text: shown(&format!("{}\n{outcome}", report.text())),
+        text: if was_shown {
+            outcome.to_owned()
+        } else {
+            shown(&format!("{}\n{outcome}", report.text()))
+        },
         exit: failure.as_ref().map_or(Exit::Done, |failure| failure.exit),
         failure,
     })

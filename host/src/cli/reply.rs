@@ -96,18 +96,17 @@ impl Screen {
         }
     }
 
-    /// Shows `text` and asks a person; `false` at once where there is none: without a terminal, or with `--json`.
-    pub fn agrees(&self, text: &str, question: &str) -> bool {
+    /// Shows `text` and asks a person; nothing where there is none: without a terminal, or with `--json`.
+    pub fn asks(&self, text: &str, question: &str) -> Option<bool> {
         if !self.terminal || !std::io::stdin().is_terminal() {
-            return false;
+            return None;
         }
-        self.bar
-            .suspend(|| to_stderr(&format!("{}\n{question} [y/N] ", shown(text))));
+        // Nothing is drawn over the question.
+        self.bar.finish_and_clear();
+        to_stderr(&format!("{}\n{question} [y/N] ", shown(text)));
         let mut answer = String::new();
-        match std::io::stdin().read_line(&mut answer) {
-            Ok(_) => matches!(answer.trim(), "y" | "Y" | "yes"),
-            Err(_) => false,
-        }
+        let read = std::io::stdin().read_line(&mut answer);
+        Some(read.is_ok() && matches!(answer.trim(), "y" | "Y" | "yes"))
     }
 
     /// Prints a reply and returns its exit code.

@@ -26,7 +26,7 @@ Examples:
 pub(super) struct Arguments {
     /// The install directory
     dir: PathBuf,
-    /// The generation to go back to; without it, the newest one before the live one
+    /// The generation to go back to; without it, the newest older one with another package that proved healthy
     #[arg(long, value_name = "N")]
     to: Option<u64>,
     /// Give up what changed in the state since that generation was left

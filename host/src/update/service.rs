@@ -24,6 +24,9 @@ use crate::failure::Failure;
 /// How much of what a service printed is kept for the health steps and for the failure's details.
 const OUTPUT_KEPT_BYTES: usize = 64 * 1024;
 
+/// How many characters of the last line stand in a message.
+const LINE_SHOWN: usize = 200;
+
 /// The `alive` command cannot be run, so nothing is known.
 pub const ALIVE_UNUSABLE: &str = "service-alive-unusable";
 
@@ -114,7 +117,7 @@ impl<'a> Service<'a> {
                     || matches!(ended, Ended::NotRun(_))
                     || now.duration_since(started) >= self.settings.start_timeout
                 {
-                    return Err(not_alive(alive, &ended, &self.printed()));
+                    return Err(self.not_alive(alive, &ended));
                 }
             }
         })
@@ -155,6 +158,32 @@ impl<'a> Service<'a> {
         String::from_utf8_lossy(&bytes).into_owned()
     }
 
+    /// The last line that was printed, for a message; empty where nothing was.
+    fn last_line(&self) -> String {
+        let printed = self.printed();
+        match printed.lines().rfind(|line| !line.trim().is_empty()) {
+            Some(line) => {
+                let line: String = line.trim().chars().take(LINE_SHOWN).collect();
+                format!("; the last that was printed is `{line}`")
+            }
+            None => String::new(),
+        }
+    }
+
+    fn not_alive(&self, alive: &[String], ended: &Ended) -> Failure {
+        Failure::new(
+            Exit::RolledBack,
+            "service-not-alive",
+            format!(
+                "`{}` {ended}, expected success for the whole settle time{}",
+                alive.join(" "),
+                self.last_line()
+            ),
+            "see the service's own log; --json has all that its commands printed",
+        )
+        .with_details(json!({ "output": self.printed() }))
+    }
+
     fn expect_success(
         &self,
         verb: &'static str,
@@ -174,7 +203,11 @@ impl<'a> Service<'a> {
         let failure = Failure::new(
             Exit::Refused,
             code,
-            format!("`{}` {ended}, expected success", command.join(" ")),
+            format!(
+                "`{}` {ended}, expected success{}",
+                command.join(" "),
+                self.last_line()
+            ),
             help,
         );
         Err(failure.with_details(json!({ "output": self.printed() })))
@@ -200,19 +233,6 @@ impl std::fmt::Display for Ended {
             Self::NotRun(error) => write!(f, "cannot be run: {error}"),
         }
     }
-}
-
-fn not_alive(alive: &[String], ended: &Ended, printed: &str) -> Failure {
-    Failure::new(
-        Exit::RolledBack,
-        "service-not-alive",
-        format!(
-            "`{}` {ended}, expected success for the whole settle time",
-            alive.join(" ")
-        ),
-        "see the service's output in the details and in its own log",
-    )
-    .with_details(json!({ "output": printed }))
 }
 
 /// Descriptors that a runner and one command take.

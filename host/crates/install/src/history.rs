@@ -115,9 +115,7 @@ pub enum HistoryError {
         reason: String,
     },
     /// It ends before the last record that the journal knows of.
-    #[error(
-        "`history.jsonl` ends with record {found}, expected {expected} or a later one: records at its end are missing"
-    )]
+    #[error("`history.jsonl` ends with record {found}, expected {expected} or a later one")]
     Cut {
         /// The number of its last record; 0 when there is none.
         found: u64,
@@ -245,14 +243,14 @@ pub fn verify_from(bytes: &[u8], from: u64) -> Result<History, HistoryError> {
         .peekable();
     let mut prev = Some(Digest::of(b""));
     if from > 1 {
-        while lines
-            .next_if(|(line, _)| seq_of(line) != Some(from))
-            .is_some()
-        {}
+        let mut last = None;
+        while let Some((line, _)) = lines.next_if(|(line, _)| seq_of(line) != Some(from)) {
+            last = seq_of(line);
+        }
         prev = None;
         if lines.peek().is_none() {
             return Err(HistoryError::Cut {
-                found: 0,
+                found: last.unwrap_or(0),
                 expected: from,
             });
         }

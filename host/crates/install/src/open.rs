@@ -116,6 +116,15 @@ impl Install {
         Ok(history.reaching(self.journal.history.as_ref())?)
     }
 
+    /// The history from record `from` on as far as it goes, its chain verified: for one of which [`Self::history`]
+    /// says that its end is missing.
+    ///
+    /// # Errors
+    /// A line that is not what the chain says.
+    pub fn history_as_far_as_it_goes(&self, from: u64) -> Result<History, InstallError> {
+        Ok(history::read(self.place.state(), from)?)
+    }
+
     /// Packages condemned here.
     ///
     /// # Errors

@@ -109,7 +109,7 @@ impl Install {
         };
         found.ok_or_else(|| {
             self.no_generation(to.map_or_else(
-                || "that is older than the live one, confirmed and not condemned".to_owned(),
+                || "that is older than the live one, of another package, confirmed and not condemned".to_owned(),
                 |number| number.to_string(),
             ))
         })

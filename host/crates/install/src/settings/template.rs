@@ -11,7 +11,7 @@ pub fn render(id: &PackageId, roles: &[String], trust: &[TrustedKey], live: &[St
     let roles: Vec<String> = roles.iter().map(|role| quoted(role)).collect();
     let mut text = format!(
         "# This install, as its operator wants it. Every command reads this file; none writes it.\n\
-         # A mistake stops every command but `status` and `recover`, and names its line.\n\
+         # A mistake stops every command but `status`, `history` and `recover`, and names its line.\n\
          \n\
          id = {id}\n\
          # What this machine is for: packages may carry files for some roles only.\n\
