@@ -369,9 +369,30 @@ fn a_rollback_to_a_generation_that_was_edited_says_so() {
         .expect(0)
         .json();
     let warning = back["warnings"][0].as_str().unwrap();
-    assert!(
-        warning.starts_with("1 managed files are not as"),
-        "{warning}"
-    );
+    assert!(warning.contains("1 of its managed paths"), "{warning}");
     machine.run(["verify", install]).expect(4);
+}
+
+#[test]
+fn going_back_with_todays_state_keeps_no_more_generations_than_the_operator_wants() {
+    let machine = Machine::new();
+    let old = machine.source("1.0.0").file("agent", "one").pack();
+    let new = machine.source("1.1.0").file("agent", "two").pack();
+    let install = machine.adopted(&old);
+    let settings = format!("{install}.cofferdam/install.toml");
+    let text = fs::read_to_string(&settings).unwrap();
+    let fewer = text.replace("generations = 3", "generations = 2");
+    assert_ne!(text, fewer);
+    fs::write(&settings, fewer).unwrap();
+    machine.apply(install, &new).expect(0);
+    machine
+        .run(["rollback", install, "--to", "1", "--keep-state"])
+        .expect(0);
+    let status = machine.status(install);
+    assert_eq!(status["generation"], 3);
+    assert_eq!(
+        status["generations"].as_array().unwrap().len(),
+        2,
+        "{status}"
+    );
 }

@@ -159,6 +159,11 @@ pub fn rollback(
     if let Err(unrecorded) = ready.append_history(vec![entry]) {
         warnings.push(format!("history: {}", Failure::from(unrecorded)));
     }
+    if request.state == State::Keep
+        && let Err(kept) = ready.prune()
+    {
+        warnings.push(format!("pruning: {}", Failure::from(kept)));
+    }
     let rolled = RolledBack {
         generation: ready.journal().live,
         version: live_version(&ready),
@@ -175,7 +180,7 @@ fn differing(request: &Request, ready: &Ready) -> Vec<String> {
     match (request.state, ready.install().left_with()) {
         (State::Keep, _) | (_, 0) => Vec::new(),
         (State::RefuseIfChanged | State::DiscardChanges, differing) => vec![format!(
-            "{differing} managed files are not as they were installed, as when this generation was left: see `verify`"
+            "not as it was installed, as when this generation was left: {differing} of its managed paths; see `verify`"
         )],
     }
 }

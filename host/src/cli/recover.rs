@@ -104,6 +104,11 @@ pub(super) fn run(arguments: Arguments, screen: &Screen) -> Result<Reply, Failur
             }
         }
     }
+    if facts.is_empty() {
+        let folder = arguments.registry.folder();
+        let folder = shown_line(&folder.to_string_lossy());
+        lines.push(format!("no install is listed in {folder}"));
+    }
     let exit = first.as_ref().map_or(Exit::Done, |failure| failure.exit);
     Ok(Reply {
         json: json!({ "installs": facts }),

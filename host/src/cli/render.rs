@@ -134,7 +134,7 @@ pub(super) fn status(status: &Status) -> String {
             if status.confirmed {
                 "confirmed"
             } else {
-                "not confirmed"
+                "not confirmed: `confirm` accepts it, `rollback` leaves it"
             },
         ),
     );
@@ -166,7 +166,8 @@ pub(super) fn status(status: &Status) -> String {
         let why = shown_line(first_line(&condemned.why));
         line(&mut text, &format!("condemned {version}: {why}"));
     }
-    if status.service_owed {
+    // While somebody works, it is theirs to start.
+    if status.service_owed && status.holder.is_none() {
         line(
             &mut text,
             "service   was stopped for a transaction; `recover` starts it",

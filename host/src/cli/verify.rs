@@ -30,7 +30,7 @@ pub(super) fn run(arguments: &Arguments, _screen: &Screen) -> Result<Reply, Fail
     let facts = super::facts(&verified)?;
     if verified.drift.is_empty() {
         let text = format!(
-            "{} managed files are as version {} has them",
+            "all {} managed paths are as version {} has them",
             verified.managed,
             verified.version.as_deref().unwrap_or("(none)"),
         );
@@ -45,7 +45,7 @@ pub(super) fn run(arguments: &Arguments, _screen: &Screen) -> Result<Reply, Fail
         crate::failure::Exit::Refused,
         "drift",
         format!(
-            "{} of {} managed files are not as installed, expected none",
+            "{} of {} managed paths are not as installed, expected none",
             verified.drift.len(),
             verified.managed,
         ),

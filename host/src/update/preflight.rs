@@ -206,9 +206,12 @@ fn in_use(users: &[Holder], help: &str) -> Failure {
         Exit::Refused,
         "in-use",
         format!(
-            "{} processes use the install: {}",
-            users.len(),
-            named.join(", ")
+            "the install is used by {}{}",
+            named.join(", "),
+            match users.len().saturating_sub(named.len()) {
+                0 => String::new(),
+                more => format!(" and {more} more"),
+            }
         ),
         help,
     )
