@@ -163,6 +163,11 @@ pub(crate) fn io_code(error: &io::Error) -> &'static str {
     }
 }
 
+fn for_example(paths: &[String]) -> String {
+    let first = paths.first();
+    first.map_or(String::new(), |path| format!(" (`{path}` for one)"))
+}
+
 /// How many state files differ.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct StateChanges {
@@ -260,8 +265,8 @@ pub enum InstallError {
     },
     /// A rollback would throw state away.
     #[error(
-        "state changed since generation {generation} was made: {} added, {} changed, {} removed",
-        .changes.added, .changes.changed, .changes.removed
+        "state changed since generation {generation} was made: {} added, {} changed, {} removed{}",
+        .changes.added, .changes.changed, .changes.removed, for_example(.paths)
     )]
     StateChanged {
         /// The live generation.
