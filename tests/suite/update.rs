@@ -4,6 +4,7 @@
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
+use std::process::Command;
 
 use serde_json::Value;
 use serde_json::json;
@@ -395,4 +396,25 @@ fn going_back_with_todays_state_keeps_no_more_generations_than_the_operator_want
         2,
         "{status}"
     );
+}
+
+#[test]
+fn a_copy_of_an_install_that_came_back_edited_is_still_that_install() {
+    let machine = Machine::new();
+    let old = machine.source("1.0.0").file("agent", "one").pack();
+    let new = machine.source("1.1.0").file("agent", "two").pack();
+    let install = machine.adopted(&old);
+    fs::write(format!("{install}/agent"), "one, edited").unwrap();
+    machine.apply(install, &new).expect(0);
+    machine.run(["rollback", install]).expect(0);
+    let copy = machine.str("opt/copy");
+    for ending in ["", ".cofferdam"] {
+        let [from, to] = [install, copy].map(|path| format!("{path}{ending}"));
+        let copied = Command::new("cp").args(["-a", &from, &to]).status();
+        assert!(copied.unwrap().success());
+    }
+    let recovered = machine.run(["recover", copy, "--json"]).expect(0).json();
+    let warnings = recovered["recovered"]["warnings"].to_string();
+    assert!(warnings.contains("1 managed files are not"), "{recovered}");
+    assert_eq!(machine.status(copy)["version"], "1.0.0");
 }

@@ -151,7 +151,10 @@ fn compared(place: &Place, journal: &Journal) -> Result<LiveIs, InstallError> {
             return Ok(LiveIs::Another { generation: other });
         }
     }
-    if own.managed > 0 && own.is_none() {
+    // It may have come back as it was left: with edits, for which any other edit would pass. So that counts only
+    // here, and the operator is told how many files differ.
+    let as_left = || Agreement::of(&tree, &inventory, &left(place, journal.live));
+    if own.managed > 0 && own.is_none() && !as_left()?.is_full() {
         return Ok(LiveIs::Nobodys);
     }
     Ok(LiveIs::AsSealed {
