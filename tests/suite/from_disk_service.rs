@@ -3,6 +3,7 @@
 //! moved away, and in the end it runs.
 
 use std::fs;
+use std::io::Read as _;
 use std::process::Command;
 use std::process::Stdio;
 
@@ -125,11 +126,21 @@ fn what_goes_on_in_the_directory_after_the_stop_keeps_it_there() {
     let install = displaced(&machine);
     service(&machine, install, "true", Some("false"));
     let mut daemon = Command::new("sh")
-        .args(["-c", &format!("exec 3>>{install}/log; cat")])
+        .args([
+            "-c",
+            &format!("exec 3>>{install}/log; echo ready; exec cat"),
+        ])
         .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
         .spawn()
         .unwrap();
-    while !fs::exists(format!("{install}/log")).unwrap() {}
+    let mut ready = [0; 6];
+    daemon
+        .stdout
+        .take()
+        .unwrap()
+        .read_exact(&mut ready)
+        .unwrap();
     let failure = refused(&machine, install).json();
     assert_eq!(failure["error"]["code"], "in-use");
     assert_eq!(

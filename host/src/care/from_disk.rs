@@ -16,7 +16,6 @@ use crate::failure::Failure;
 use crate::update::service;
 use crate::update::service::Service;
 use pause::Pause;
-use pause::still_needs_a_person;
 
 /// Nobody agreed, so nothing was done.
 pub const NOT_AGREED: &str = "from-disk-not-agreed";
@@ -212,7 +211,12 @@ pub fn from_disk(
         return Ok((report, Some(failure)));
     }
     let failure = carry_out(request, salvage, service.as_ref(), &mut report).err();
-    Ok((report, failure.map(still_needs_a_person)))
+    // The install needed a person, and still does, whatever it was that failed.
+    let failure = failure.map(|failure| Failure {
+        exit: Exit::NeedsPerson,
+        ..failure
+    });
+    Ok((report, failure))
 }
 
 /// Does what was agreed to. Where it fails, the report says whether it was done all the same.

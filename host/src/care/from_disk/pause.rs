@@ -6,7 +6,6 @@
 
 use std::path::Path;
 
-use crate::failure::Exit;
 use crate::failure::Failure;
 use crate::update::preflight;
 use crate::update::service::ALIVE_UNUSABLE;
@@ -39,8 +38,9 @@ impl<'a> Pause<'a> {
         let answer = runs(service)?;
         let warning = match service.stop() {
             Ok(()) => None,
-            Err(failure) if failure.is_of_the_machine() => return Err(failure),
-            Err(failure) if answer == Some(true) && !owed => return Err(in_the_way(failure)),
+            Err(failure) if failure.is_of_the_machine() || (answer == Some(true) && !owed) => {
+                return Err(in_the_way(failure));
+            }
             Err(failure) => Some(format!("the service may not have run: {}", failure.message)),
         };
         let pause = Self {
@@ -81,18 +81,14 @@ pub(super) fn runs(service: &Service<'_>) -> Result<Option<bool>, Failure> {
     }
 }
 
+/// What helps against a service that stays; the machine has its own help.
 fn in_the_way(failure: Failure) -> Failure {
+    if failure.is_of_the_machine() {
+        return failure;
+    }
     Failure {
         help: "stop the service by other means, and run the same command again: it starts the service in the end"
             .to_owned(),
-        ..failure
-    }
-}
-
-/// An install that needs a person still does, whatever it was that failed.
-pub(super) fn still_needs_a_person(failure: Failure) -> Failure {
-    Failure {
-        exit: Exit::NeedsPerson,
         ..failure
     }
 }
